@@ -1,0 +1,66 @@
+#include "plugin/pull/flight_table.h"
+
+#include <algorithm>
+
+namespace paceline::pull {
+
+bool FlightTable::take_off(const Digest& digest, std::uint64_t size) {
+  const std::lock_guard lock(mutex_);
+  return flights_.try_emplace(digest, Flight{{size, 0}, {}}).second;
+}
+
+void FlightTable::progress(const Digest& digest, std::uint64_t received) {
+  const std::lock_guard lock(mutex_);
+  if (const auto it = flights_.find(digest); it != flights_.end()) it->second.view.received = received;
+}
+
+void FlightTable::land(const Digest& digest, const Status& outcome) {
+  std::vector<std::pair<WaitId, Landed>> waiters;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = flights_.find(digest);
+    if (it == flights_.end()) return;
+    waiters = std::move(it->second.waiters);
+    flights_.erase(it);
+  }
+  for (const auto& [id, landed] : waiters) landed(outcome);
+}
+
+std::optional<FlightTable::View> FlightTable::find(const Digest& digest) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = flights_.find(digest);
+  if (it == flights_.end()) return std::nullopt;
+  return it->second.view;
+}
+
+std::optional<WaitId> FlightTable::wait(const Digest& digest, Landed landed) {
+  const std::lock_guard lock(mutex_);
+  const auto it = flights_.find(digest);
+  if (it == flights_.end()) return std::nullopt;
+  it->second.waiters.emplace_back(next_wait_, std::move(landed));
+  return next_wait_++;
+}
+
+void FlightTable::cancel(WaitId id) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [digest, flight] : flights_) {
+    std::erase_if(flight.waiters, [id](const auto& waiter) { return waiter.first == id; });
+  }
+}
+
+void FlightTable::set_demand_hook(std::function<void(const Digest&)> hook) {
+  const std::lock_guard lock(mutex_);
+  demand_hook_ = std::move(hook);
+}
+
+void FlightTable::demand(const Digest& digest) {
+  std::function<void(const Digest&)> hook;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!flights_.contains(digest)) return;
+    hook = demand_hook_;
+  }
+  if (hook) hook(digest);
+}
+
+}  // namespace paceline::pull

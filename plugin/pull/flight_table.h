@@ -1,0 +1,58 @@
+// Which blobs are being fetched right now: single flight per digest, seen by the content service.
+// The border between the transfer engine, which reports, and the content service, which asks and waits.
+//
+// Thread rule: any thread; no call blocks, callbacks run on the thread that lands the flight (never under the table's
+// mutex) or, when the flight is over already, inside wait() itself; they must not block.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "plugin/base/digest.h"
+#include "plugin/base/result.h"
+
+namespace paceline::pull {
+
+using WaitId = std::uint64_t;
+
+class FlightTable {
+ public:
+  struct View {
+    std::uint64_t size = 0;      ///< Total bytes of the blob.
+    std::uint64_t received = 0;  ///< Bytes written so far; grows while the flight is under way.
+  };
+  /// ok: the blob is in the store, hidden. Otherwise why not; the partial download stays in the store.
+  using Landed = std::function<void(const Status&)>;
+
+  /// Registers a flight; false when that digest is in flight already.
+  bool take_off(const Digest& digest, std::uint64_t size);
+  void progress(const Digest& digest, std::uint64_t received);
+  /// Ends a flight and calls every waiter.
+  void land(const Digest& digest, const Status& outcome);
+
+  [[nodiscard]] std::optional<View> find(const Digest& digest) const;
+  /// Calls `landed` once when the flight ends; empty, and no call, when there is no such flight.
+  std::optional<WaitId> wait(const Digest& digest, Landed landed);
+  /// After it returns, `landed` is not called any more unless it is running already.
+  void cancel(WaitId id);
+
+  /// Called (any thread) when containerd opens a Write for a digest in flight: it is wanted now.
+  void set_demand_hook(std::function<void(const Digest&)> hook);
+  void demand(const Digest& digest);
+
+ private:
+  struct Flight {
+    View view;
+    std::vector<std::pair<WaitId, Landed>> waiters;
+  };
+  mutable std::mutex mutex_;
+  std::unordered_map<Digest, Flight> flights_;
+  std::function<void(const Digest&)> demand_hook_;
+  WaitId next_wait_ = 1;
+};
+
+}  // namespace paceline::pull
