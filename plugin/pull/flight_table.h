@@ -1,8 +1,8 @@
 // Which blobs are being fetched right now: single flight per digest, seen by the content service.
 // The border between the transfer engine, which reports, and the content service, which asks and waits.
 //
-// Thread rule: any thread; no call blocks, callbacks run on the thread that lands the flight (never under the table's
-// mutex) or, when the flight is over already, inside wait() itself; they must not block.
+// Thread rule: any thread; no call blocks. Callbacks run on the thread that lands the flight, never under the table's
+// mutex; they must not block.
 #pragma once
 
 #include <cstdint>
