@@ -1,0 +1,85 @@
+// The daemon's configuration: one immutable value, made from TOML (docs/configuration.md). All keys are optional.
+// Thread rule: a value; after loading it is only read. Sizes in bytes, rates in bytes a second.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "plugin/base/log.h"
+#include "plugin/base/result.h"
+
+namespace paceline::config {
+
+enum class ConcurrencyMode { kAdaptive, kFixed };
+
+/// [concurrency], and [concurrency.registry."HOST"] on top of it (HOST as in an image reference, or a blob host).
+struct Concurrency {
+  ConcurrencyMode mode = ConcurrencyMode::kAdaptive;
+  unsigned streams = 6;       ///< kFixed: this many; the papers' 5–7.
+  unsigned max_streams = 16;  ///< Ceiling per blob host, connections included. 1 … 128.
+};
+
+struct Config {
+  std::filesystem::path root = "/var/lib/paceline";
+  std::string address = "/run/paceline/paceline.sock";  ///< Unix socket of all gRPC services.
+
+  struct Log {
+    std::string level = "info";
+    LogFormat format = LogFormat::kText;
+  } log;
+
+  struct StoreSection {
+    std::filesystem::path content;  ///< Empty: <root>/content. May be containerd's own content root.
+    std::uint64_t quota = 0;        ///< 0: none.
+    std::uint64_t free_floor = 512U << 20U;
+  } store;
+
+  struct Mirror {
+    bool enabled = true;
+    std::string address = "127.0.0.1:5151";  ///< Loopback host:port; port 0 picks a free one (logged).
+  } mirror;
+
+  struct Registry {
+    std::vector<std::filesystem::path> certs_dirs = {"/etc/containerd/certs.d", "/etc/docker/certs.d"};
+    std::vector<std::filesystem::path> docker_configs = {"/etc/paceline/docker/config.json",
+                                                         "/root/.docker/config.json"};
+  } registry;
+
+  Concurrency concurrency;
+  std::map<std::string, Concurrency> concurrency_by_registry;  ///< Complete values: defaults already merged in.
+
+  struct Fetch {
+    unsigned max_pulls = 100;                          ///< Pulls at work at once; more wait in a queue.
+    unsigned retries = 5;                              ///< Failures in a row of one range before its blob fails.
+    std::chrono::milliseconds connect_timeout{10'000};
+    std::uint64_t stall_bytes_per_second = 1024;       ///< A stream slower than this …
+    std::chrono::milliseconds stall_window{15'000};    ///< … for this long is started again.
+    std::uint64_t unverified_bytes = 256U << 20U;      ///< Written but not yet hashed, all blobs together: fetching waits.
+  } fetch;
+
+  struct Prefetch {
+    std::uint64_t bytes_per_second = 0;  ///< Cap over all prefetches; 0: none.
+  } prefetch;
+
+  bool operator==(const Config&) const;
+};
+
+/// Parses TOML text. Errors name file, line, key, the cause and, for an unknown key, the nearest known one.
+Result<Config> parse(std::string_view toml, const std::string& file_name);
+/// Reads a file; a missing file is an error (kNotFound).
+Result<Config> load(const std::filesystem::path& file);
+/// The commented default file: `pacelined config default`.
+std::string default_toml();
+
+/// "fetch.retries: 5 → 7" for every difference, for the log of a reload. The flag says whether it takes effect at once or needs a restart.
+struct Change {
+  std::string key, before, after;
+  bool live = false;
+};
+std::vector<Change> differences(const Config& before, const Config& after);
+
+}  // namespace paceline::config
