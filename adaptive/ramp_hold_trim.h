@@ -1,0 +1,65 @@
+// The adaptive policy: ramp on delay, hold, trim by trial. The algorithm and where its constants come from:
+// docs/controller.md. One thread at a time.
+#pragma once
+
+#include "adaptive/stream_controller.h"
+
+namespace paceline::adaptive {
+
+class RampHoldTrim final : public StreamController {
+ public:
+  explicit RampHoldTrim(Limits limits);
+
+  Decision initial(const PathFacts& facts) override;
+  Decision tick(const Observation& observation) override;
+  [[nodiscard]] unsigned streams() const override { return n_; }
+  [[nodiscard]] Snapshot snapshot() const override;
+  [[nodiscard]] PathProfile learned(std::int64_t wall_now) const override;
+
+ private:
+  enum class Mode : std::uint8_t { kIdle, kRamp, kHold, kTrial };
+  struct Epoch;  // what one closed epoch measured
+
+  [[nodiscard]] unsigned limit() const;
+  void set(double streams, const Observation& o);
+  void begin_epoch(const Observation& o);
+  Decision decide(unsigned before, Reason reason);
+  Reason throttle(const Observation& o);
+  Reason ramp(const Observation& o, const Epoch& e);
+  Reason hold(const Observation& o, const Epoch& e);
+  Reason trial(const Observation& o, const Epoch& e);
+
+  Limits limits_;
+  unsigned n_ = 1;
+  Mode mode_ = Mode::kIdle;
+  Reason last_reason_ = Reason::kIdle;
+  bool agg_ = false;  // the aggregate is capped somewhere without a queue
+
+  Duration base_{0};  // smallest RTT seen, 0 = unknown
+  Duration rtt_now_{0};
+  double goodput_ = 0;  // of the last closed epoch
+
+  // Start of the epoch.
+  bool open_ = false;
+  Time t0_{0};
+  Time last_now_{0};
+  std::uint64_t b0_ = 0, l0_ = 0, s0_ = 0;
+
+  // Ramp: the last two stops (n, goodput); n = 0: none.
+  unsigned n1_ = 0, n2_ = 0;
+  double g1_ = 0, g2_ = 0;
+
+  // Hold and trial.
+  double gh_ = 0;                  // smoothed goodput of the hold, 0 = none
+  unsigned unsat_ = 0, weak_ = 0;  // epochs without a queue; those of them far below gh_
+  unsigned since_ = 0, gap_ = 4,
+           before_ = 1;  // hold epochs since the last trial, their wanted number, n before the trial
+
+  // Throttling.
+  unsigned ceiling_ = 0;  // 0 = none
+  std::uint64_t throttled_ = 0;
+  std::optional<Time> cool_until_;
+  bool throttled_now_ = false;  // in this busy period
+};
+
+}  // namespace paceline::adaptive
