@@ -33,7 +33,7 @@ struct Descriptor {
   Digest digest;
   std::uint64_t size = 0;            ///< Bytes.
   std::optional<Platform> platform;  ///< Index entries only.
-  bool foreign = false;              ///< Non-distributable layer or one with urls: not in the registry, left to containerd.
+  bool foreign = false;  ///< Non-distributable layer or one with urls: not in the registry, left to containerd.
 };
 
 struct Manifest {
@@ -49,7 +49,9 @@ struct Index {
 /// mediaType and shape. Docker schema 1 and artefacts of unknown type: kInvalidArgument with the type named.
 Result<std::variant<Index, Manifest>> parse_document(std::string_view json, std::string_view media_type);
 
-/// The entry for `platform`: the first exact one, else the first that runs. kNotFound lists the platforms on offer.
+/// The entry for `platform` that containerd would choose: an exact one, else the best that runs, the first among
+/// equals; an entry without a platform comes last. Attestations are never chosen. kNotFound lists the platforms on
+/// offer.
 Result<Descriptor> choose_platform(const Index& index, const Platform& platform);
 
 }  // namespace paceline::oci

@@ -18,6 +18,8 @@ struct Reference {
 
   /// Fills in docker.io, library/ and :latest as Docker does. kInvalidArgument says which part is wrong.
   static Result<Reference> parse(std::string_view text);
+  /// A valid registry: host[:port], as it appears before the first slash.
+  static Status check_registry(std::string_view registry);
   /// A valid repository name, as it appears in a registry URL.
   static Status check_repository(std::string_view repository);
   static Status check_tag(std::string_view tag);
