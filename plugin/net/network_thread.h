@@ -29,7 +29,11 @@ struct TransferEnd {
   std::uint64_t body_bytes = 0;
 };
 
-enum class Flow { kContinue, kAbort };
+enum class Flow {
+  kContinue,
+  kPause,  ///< From on_body: the data was taken, but no more is wanted until resume(). The peer is slowed down by TCP.
+  kAbort,
+};
 
 /// Receives one transfer's events on the network thread. Must not block beyond a page-cache write.
 class TransferHandler {
@@ -81,6 +85,8 @@ class NetworkThread {
   /// Ends a transfer: on_done(kCancelled) is called before this returns. Not from inside that transfer's own handler
   /// (answer kAbort there). Unknown ids are ignored.
   void cancel(TransferId id);
+  /// Lets a paused transfer go on; unknown and unpaused ids are ignored. The stall floor does not count while paused.
+  void resume(TransferId id);
 
   TimerId after(Duration delay, std::function<void()> action);
   void cancel_timer(TimerId id);
@@ -92,6 +98,10 @@ class NetworkThread {
   Result<HttpResponse> fetch(HttpRequest request, std::size_t body_limit);
 
   [[nodiscard]] bool on_network_thread() const;
+
+  /// Cancels every transfer and from now on ends new ones with kCancelled at once, so that callers blocked in fetch()
+  /// come back; posted work still runs. Any thread; the daemon's stop calls it before it joins those callers.
+  void shut_down();
 
  private:
   class Impl;
