@@ -2,6 +2,9 @@
 // docs/controller.md. One thread at a time.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "adaptive/stream_controller.h"
 
 namespace paceline::adaptive {
@@ -18,12 +21,24 @@ class RampHoldTrim final : public StreamController {
 
  private:
   enum class Mode : std::uint8_t { kIdle, kRamp, kHold, kTrial };
-  struct Epoch;  // what one closed epoch measured
+
+  /// What one closed epoch measured.
+  struct Epoch {
+    double goodput = 0;  // bytes per second
+    bool queue = false;  // a standing queue: the path is full
+    bool lossy = false;  // enough reordering to suspect real loss
+    bool late = false;   // a new stream would no longer pay back
+  };
 
   [[nodiscard]] unsigned limit() const;
+  [[nodiscard]] bool standing_queue() const;
+  [[nodiscard]] Epoch measure(const Observation& o) const;
+  [[nodiscard]] Duration epoch_length(const Observation& o) const;
   void set(double streams, const Observation& o);
   void begin_epoch(const Observation& o);
-  Decision decide(unsigned before, Reason reason);
+  void enter_ramp();
+  void enter_hold();
+  Reason evaluate(const Observation& o);
   Reason throttle(const Observation& o);
   Reason ramp(const Observation& o, const Epoch& e);
   Reason hold(const Observation& o, const Epoch& e);
@@ -33,16 +48,17 @@ class RampHoldTrim final : public StreamController {
   unsigned n_ = 1;
   Mode mode_ = Mode::kIdle;
   Reason last_reason_ = Reason::kIdle;
-  bool agg_ = false;  // the aggregate is capped somewhere without a queue
+  bool agg_ = false;           // the aggregate is capped somewhere without a queue
+  bool size_limited_ = false;  // the pull was too small to show what the path wants
 
   Duration base_{0};  // smallest RTT seen, 0 = unknown
   Duration rtt_now_{0};
   double goodput_ = 0;  // of the last closed epoch
 
   // Start of the epoch.
-  bool open_ = false;
-  Time t0_{0};
-  Time last_now_{0};
+  bool ticked_ = false;   // since initial()
+  bool flowing_ = false;  // bytes have come since initial()
+  Time t0_{0}, last_now_{0};
   std::uint64_t b0_ = 0, l0_ = 0, s0_ = 0;
 
   // Ramp: the last two stops (n, goodput); n = 0: none.
@@ -52,14 +68,14 @@ class RampHoldTrim final : public StreamController {
   // Hold and trial.
   double gh_ = 0;                  // smoothed goodput of the hold, 0 = none
   unsigned unsat_ = 0, weak_ = 0;  // epochs without a queue; those of them far below gh_
-  unsigned since_ = 0, gap_ = 4,
-           before_ = 1;  // hold epochs since the last trial, their wanted number, n before the trial
+  unsigned since_ = 0, gap_ = 4;   // hold epochs since the last trial, and how many there should be (times two)
+  unsigned before_ = 1;            // n before the trial
 
   // Throttling.
-  unsigned ceiling_ = 0;  // 0 = none
+  unsigned ceiling_ = 0;         // 0 = none
+  bool throttled_here_ = false;  // the ceiling was set since initial()
   std::uint64_t throttled_ = 0;
   std::optional<Time> cool_until_;
-  bool throttled_now_ = false;  // in this busy period
 };
 
 }  // namespace paceline::adaptive

@@ -111,18 +111,22 @@ class RangePlanner {
     std::uint64_t last = 0;
     std::optional<Time> window_start;  // first byte, then the start of each rate window
     std::uint64_t window_bytes = 0;
-    Time moved{0};              // last arrival
+    std::optional<Time> moved;  // last arrival
     double rate = 0;            // smoothed; 0 = no window closed yet
     bool rising = true;         // the last window was clearly faster than those before
+    unsigned takeovers = 0;     // how often these bytes were taken from a stalled stream
     std::uint64_t charged = 0;  // waste already counted for a split of this range
   };
 
   Layer* find(LayerId layer);
   [[nodiscard]] const Layer* find(LayerId layer) const;
   void pool(Layer& layer, Interval interval);
-  void refresh_open(std::uint64_t order, const Layer& layer);
+  void refresh_open(std::uint64_t order, Layer& layer);
   std::uint64_t close(RangeId id);
   Range start(std::uint64_t order, Layer& layer, Interval interval);
+  Steal split(RangeId id, std::uint64_t keep, double in_flight);
+  void measure(Active& a, std::uint64_t bytes, Time now) const;
+  [[nodiscard]] double current_rate(const Active& a, Time now) const;
   [[nodiscard]] std::uint64_t chunk(const StreamHint& hint) const;
 
   std::map<std::uint64_t, Layer> layers_;  // by order of add()

@@ -1,0 +1,326 @@
+#include "adaptive/ramp_hold_trim.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace paceline::adaptive {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Initial n: six streams fill 95 % of a link (Altman et al., 1 − 1/(1+3n)); long paths pay more for slow start.
+constexpr unsigned kPriorStreams = 6;
+constexpr double kPriorRttSeconds = 0.020;
+constexpr unsigned kPriorMost = 16;
+constexpr std::uint64_t kSmallImage = 16'000'000;
+constexpr unsigned kSmallImageStreams = 10;
+constexpr std::uint64_t kLeastBytesPerStream = 256U << 10U;
+
+// A queue below these is jitter.
+constexpr Duration kQueueFloor = milliseconds(4);
+constexpr double kQueueShare = 0.15;
+
+// TCP + TLS + first byte is the earliest a new stream can show.
+constexpr Duration kRampEpochFloor = milliseconds(60);
+constexpr int kRampEpochRtts = 3;
+constexpr Duration kHoldEpochFloor = milliseconds(250);
+constexpr int kHoldEpochRtts = 6;
+
+// A new stream pays for its slow start after about ten RTT.
+constexpr int kPaybackRtts = 10;
+
+constexpr double kGain = 1.1;        // more than noise
+constexpr double kTrialLoss = 0.95;  // less than this of the old goodput: the trial cost too much
+constexpr double kWeak = 0.7;        // goodput that says "the path changed"
+constexpr unsigned kPatience = 3;    // epochs
+constexpr unsigned kTrimFloor = 4;   // fills about 92 % of a link
+constexpr unsigned kGapFirst = 4, kGapMost = 64;
+constexpr double kLossyReorder = 0.06;  // rcv_ooopack share that goes with about 1.5 % true loss [measured, rough]
+
+constexpr double kThrottleCut = 0.7;
+constexpr Duration kCoolFloor = std::chrono::seconds(1);
+constexpr Duration kRetryAfterMost = std::chrono::minutes(5);
+
+// Bounds what a caller may hand in, so that sums and products of durations cannot overflow.
+Duration sane(Duration d) { return std::clamp(d, Duration{0}, Duration(std::chrono::hours(1))); }
+
+std::uint64_t grown(std::uint64_t from, std::uint64_t to) { return to > from ? to - from : 0; }
+
+}  // namespace
+
+RampHoldTrim::RampHoldTrim(Limits limits) : limits_(limits) { limits_.max_streams = std::max(1U, limits_.max_streams); }
+
+unsigned RampHoldTrim::limit() const {
+  return ceiling_ == 0 ? limits_.max_streams : std::clamp(ceiling_, 1U, limits_.max_streams);
+}
+
+Decision RampHoldTrim::initial(const PathFacts& facts) {
+  const unsigned before = n_;
+  const Duration rtt = sane(facts.rtt);
+  base_ = rtt;
+  rtt_now_ = Duration{0};
+  goodput_ = gh_ = 0;
+  agg_ = ticked_ = flowing_ = throttled_here_ = false;
+  gap_ = kGapFirst;
+  since_ = 0;
+  enter_ramp();
+
+  const double stretch = std::sqrt(seconds(rtt) / kPriorRttSeconds);
+  double v = std::clamp<double>(std::round(kPriorStreams * stretch), kPriorStreams, kPriorMost);
+  last_reason_ = Reason::kInitialCold;
+  if (facts.total_bytes > 0 && facts.total_bytes <= kSmallImage) {
+    v = std::max<double>(v, std::min(facts.layers, kSmallImageStreams));
+    last_reason_ = Reason::kInitialSmall;
+  }
+  size_limited_ = false;
+  if (facts.total_bytes > 0) {
+    const double most = std::ceil(static_cast<double>(facts.total_bytes) / kLeastBytesPerStream);
+    size_limited_ = most < v;
+    v = std::min(v, most);
+  }
+  if (facts.profile) {
+    ceiling_ = facts.profile->throttle_ceiling;
+    const double confidence = std::clamp(facts.profile->confidence, 0.0, 1.0);
+    if (facts.profile->streams > 0 && confidence > 0) {
+      v = std::round(v + confidence * (facts.profile->streams - v));
+      size_limited_ = false;
+      last_reason_ = Reason::kInitialProfile;
+    }
+  }
+  n_ = static_cast<unsigned>(std::clamp<double>(v, 1, limit()));
+  return {n_, last_reason_, n_ != before};
+}
+
+Decision RampHoldTrim::tick(const Observation& o) {
+  const unsigned before = n_;
+  const Reason reason = evaluate(o);
+  last_now_ = o.now;
+  ticked_ = true;
+  if (reason != Reason::kEpochOpen && reason != Reason::kNoBytes && reason != Reason::kIdle) last_reason_ = reason;
+  return {n_, reason, n_ != before};
+}
+
+Reason RampHoldTrim::evaluate(const Observation& o) {
+  if (mode_ == Mode::kIdle) return Reason::kIdle;
+  for (const Duration rtt : {sane(o.rtt_base), sane(o.rtt_now)}) {
+    if (rtt > Duration{0} && (base_ == Duration{0} || rtt < base_)) base_ = rtt;
+  }
+  rtt_now_ = sane(o.rtt_now);
+
+  const bool clock_back = ticked_ && o.now < last_now_;
+  if (clock_back && cool_until_) *cool_until_ -= last_now_ - o.now;
+  if (o.throttled < throttled_) throttled_ = o.throttled;
+  if (o.throttled > throttled_) return throttle(o);
+
+  if (!ticked_) {
+    begin_epoch(o);
+    return Reason::kNoBytes;
+  }
+  if (clock_back || o.bytes < b0_) {
+    begin_epoch(o);
+    return Reason::kMeasurementReset;
+  }
+  if (!flowing_ && o.bytes == b0_) {
+    begin_epoch(o);
+    return Reason::kNoBytes;
+  }
+  flowing_ = true;
+  if (o.tail) return Reason::kTail;
+  if (o.now - t0_ < epoch_length(o)) return Reason::kEpochOpen;
+
+  const Epoch e = measure(o);
+  if (e.goodput <= 0) {  // a silent path says nothing about n
+    begin_epoch(o);
+    return Reason::kNoBytes;
+  }
+  goodput_ = e.goodput;
+  switch (mode_) {
+    case Mode::kRamp:
+      return ramp(o, e);
+    case Mode::kHold:
+      return hold(o, e);
+    case Mode::kTrial:
+      return trial(o, e);
+    case Mode::kIdle:
+      break;
+  }
+  return Reason::kIdle;
+}
+
+Reason RampHoldTrim::throttle(const Observation& o) {
+  throttled_ = o.throttled;
+  if (cool_until_ && o.now < *cool_until_) return Reason::kThrottleCooldown;
+  ceiling_ = static_cast<unsigned>(std::max(1.0, kThrottleCut * n_));
+  throttled_here_ = true;
+  cool_until_ = o.now + std::max({kCoolFloor, 10 * base_, std::min(sane(o.retry_after), kRetryAfterMost)});
+  enter_hold();
+  set(ceiling_, o);
+  return Reason::kThrottled;
+}
+
+Reason RampHoldTrim::ramp(const Observation& o, const Epoch& e) {
+  const bool flat = n1_ > 0 && e.goodput < kGain * g1_;
+  const bool stuck = n2_ > 0 && e.goodput < kGain * g2_;
+  if (!e.queue && !stuck && !e.late && n_ < limit()) {
+    n2_ = n1_;
+    g2_ = g1_;
+    n1_ = n_;
+    g1_ = e.goodput;
+    set(2.0 * n_, o);
+    return Reason::kRampDouble;
+  }
+  unsigned back = n_;
+  Reason reason = Reason::kRampLimit;
+  if (e.queue) {
+    back = flat ? n1_ : n_;
+    reason = flat ? Reason::kRampQueueFlat : Reason::kRampQueue;
+  } else if (stuck) {
+    back = n2_;
+    reason = Reason::kRampFlat;
+  } else if (e.late) {
+    reason = Reason::kRampLate;
+  }
+  agg_ = stuck && !e.queue;
+  if (reason != Reason::kRampLate) size_limited_ = false;
+  enter_hold();
+  set(back, o);
+  return reason;
+}
+
+Reason RampHoldTrim::hold(const Observation& o, const Epoch& e) {
+  const double held = gh_;
+  gh_ = gh_ == 0 ? e.goodput : std::max(e.goodput, 0.9 * gh_ + 0.1 * e.goodput);
+  ++since_;
+  if (!e.queue && n_ < limit()) {
+    ++unsat_;
+    if (e.goodput < kWeak * held) ++weak_;
+  } else {
+    unsat_ = weak_ = 0;
+  }
+
+  if (!agg_ && !e.late && unsat_ >= kPatience) {
+    enter_ramp();
+    gap_ = kGapFirst;
+    set(std::ceil(1.5 * n_), o);
+    return Reason::kReramp;
+  }
+  if (n_ > kTrimFloor && !e.late && since_ >= gap_ / 2 && (e.queue ? e.lossy : agg_)) {
+    before_ = n_;
+    mode_ = Mode::kTrial;
+    since_ = 0;
+    set(std::max<double>(kTrimFloor, std::floor(0.75 * n_)), o);
+    return Reason::kTrialStart;
+  }
+  begin_epoch(o);
+  if (agg_ && weak_ >= kPatience) {
+    agg_ = false;
+    return Reason::kPathChanged;
+  }
+  if (e.late) return Reason::kHoldLate;
+  if (e.queue) return Reason::kHoldQueue;
+  return agg_ ? Reason::kHoldCapped : Reason::kHoldSteady;
+}
+
+Reason RampHoldTrim::trial(const Observation& o, const Epoch& e) {
+  mode_ = Mode::kHold;
+  if (e.goodput < kTrialLoss * gh_) {
+    gap_ = std::min(kGapMost, 4 * gap_);
+    set(before_, o);
+    return Reason::kTrialReverted;
+  }
+  gh_ = (gh_ + e.goodput) / 2;
+  begin_epoch(o);
+  return Reason::kTrialKept;
+}
+
+void RampHoldTrim::enter_ramp() {
+  mode_ = Mode::kRamp;
+  n1_ = n2_ = 0;
+  g1_ = g2_ = 0;
+  unsat_ = weak_ = 0;
+}
+
+void RampHoldTrim::enter_hold() {
+  mode_ = Mode::kHold;
+  gh_ = 0;  // of another n
+  unsat_ = weak_ = since_ = 0;
+}
+
+bool RampHoldTrim::standing_queue() const {
+  if (rtt_now_ <= Duration{0} || base_ <= Duration{0}) return false;
+  return rtt_now_ - base_ > std::max(kQueueFloor, from_seconds(kQueueShare * seconds(base_)));
+}
+
+Duration RampHoldTrim::epoch_length(const Observation& o) const {
+  if (mode_ == Mode::kRamp) return std::max(kRampEpochFloor, kRampEpochRtts * base_ + sane(o.first_byte));
+  return std::max(kHoldEpochFloor, kHoldEpochRtts * base_);
+}
+
+RampHoldTrim::Epoch RampHoldTrim::measure(const Observation& o) const {
+  Epoch e;
+  e.goodput = static_cast<double>(o.bytes - b0_) / seconds(o.now - t0_);
+  e.queue = standing_queue();
+  const std::uint64_t segments = grown(s0_, o.segments);
+  e.lossy =
+      segments > 0 && static_cast<double>(grown(l0_, o.out_of_order)) > kLossyReorder * static_cast<double>(segments);
+  const double payback = seconds(kPaybackRtts * base_ + 2 * sane(o.first_byte));
+  e.late = static_cast<double>(o.remaining) < e.goodput * payback;
+  return e;
+}
+
+void RampHoldTrim::set(double streams, const Observation& o) {
+  n_ = static_cast<unsigned>(std::clamp<double>(streams, 1, limit()));
+  begin_epoch(o);
+}
+
+void RampHoldTrim::begin_epoch(const Observation& o) {
+  t0_ = o.now;
+  b0_ = o.bytes;
+  l0_ = o.out_of_order;
+  s0_ = o.segments;
+}
+
+Snapshot RampHoldTrim::snapshot() const {
+  Snapshot s;
+  s.policy = "adaptive";
+  switch (mode_) {
+    case Mode::kIdle:
+      s.mode = "idle";
+      break;
+    case Mode::kRamp:
+      s.mode = "ramp";
+      break;
+    case Mode::kHold:
+      s.mode = "hold";
+      break;
+    case Mode::kTrial:
+      s.mode = "trial";
+      break;
+  }
+  s.streams = n_;
+  s.limit = limit();
+  s.throttle_ceiling = ceiling_;
+  s.goodput = goodput_;
+  s.rtt_min = base_;
+  s.rtt_now = rtt_now_;
+  s.last_reason = last_reason_;
+  return s;
+}
+
+PathProfile RampHoldTrim::learned(std::int64_t wall_now) const {
+  PathProfile p;
+  p.rtt_min = base_;
+  p.observed_at = wall_now;
+  if (goodput_ > 0 && !size_limited_) {
+    p.streams = mode_ == Mode::kTrial ? before_ : n_;
+    p.goodput = std::max(gh_, goodput_);
+    p.stream_rate = p.goodput / p.streams;
+  }
+  if (throttled_here_) {
+    p.throttle_ceiling = ceiling_;
+    p.throttled_at = wall_now;
+  }
+  return p;
+}
+
+}  // namespace paceline::adaptive
