@@ -1,0 +1,158 @@
+#include "plugin/pull/path.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace paceline::pull {
+
+using adaptive::PullClass;
+
+namespace {
+
+std::string policy_text(const config::Concurrency& concurrency) {
+  return concurrency.mode == config::ConcurrencyMode::kFixed ? "fixed:" + std::to_string(concurrency.streams)
+                                                             : "adaptive";
+}
+
+}  // namespace
+
+Path::Path(std::string host, const config::Concurrency& concurrency, std::optional<adaptive::PathProfile> remembered)
+    : host_(std::move(host)),
+      policy_(policy_text(concurrency)),
+      controller_(adaptive::make_controller(concurrency.mode == config::ConcurrencyMode::kFixed
+                                                ? std::optional<unsigned>(concurrency.streams)
+                                                : std::nullopt,
+                                            adaptive::Limits{.max_streams = concurrency.max_streams})),
+      budget_(controller_->streams()),
+      remembered_(remembered) {
+  if (remembered_) {
+    rtt_ = remembered_->rtt_min;
+    ranges_ = remembered_->ranges_ok.value_or(true);
+  }
+}
+
+adaptive::RangePlanner& Path::open_planner(PullKey pull, bool foreground) {
+  budget_.add(pull, foreground ? PullClass::kForeground : PullClass::kPrefetch);
+  budget_.wants(pull, true);
+  const auto [it, fresh] = shares_.try_emplace(pull);
+  if (fresh) it->second.serial = next_serial_++;
+  return it->second.planner;
+}
+
+adaptive::RangePlanner* Path::planner(PullKey pull) {
+  const auto it = shares_.find(pull);
+  return it == shares_.end() ? nullptr : &it->second.planner;
+}
+
+std::uint64_t Path::serial(PullKey pull) const {
+  const auto it = shares_.find(pull);
+  return it == shares_.end() ? 0 : it->second.serial;
+}
+
+void Path::close_if_done(PullKey pull) {
+  const auto it = shares_.find(pull);
+  if (it != shares_.end() && it->second.planner.remaining() == 0) close(pull);
+}
+
+void Path::close(PullKey pull) {
+  shares_.erase(pull);
+  budget_.remove(pull);
+  if (shares_.empty()) idle_ = true;
+}
+
+void Path::wake(std::uint64_t total_bytes, unsigned layers, const net::TcpSample& sample, std::int64_t wall_seconds) {
+  if (!idle_) return;
+  idle_ = false;
+  if (sample.rtt_min_connect.count() > 0) rtt_ = sample.rtt_min_connect;
+  adaptive::PathFacts facts{.rtt = rtt_, .total_bytes = total_bytes, .layers = layers, .profile = std::nullopt};
+  if (remembered_) {
+    const auto aged = learned(wall_seconds).aged(wall_seconds);
+    if (!aged.cold()) facts.profile = aged;
+  }
+  const auto decision = controller_->initial(facts);
+  reason_ = decision.reason;
+  budget_.set_limit(decision.streams);
+}
+
+adaptive::Duration Path::tick(adaptive::Time now, const net::TcpSample& sample) {
+  adaptive::Observation seen;
+  seen.now = now;
+  seen.bytes = bytes_;
+  seen.rtt_base = sample.rtt_min_connect;
+  seen.rtt_now = sample.receive_rtt;
+  seen.out_of_order = sample.out_of_order;
+  seen.segments = sample.segments_in;
+  seen.first_byte = first_byte_;
+  seen.tail = true;
+  for (const auto& [pull, share] : shares_) {
+    seen.remaining += share.planner.remaining();
+    seen.tail = seen.tail && share.planner.tail();
+  }
+  seen.throttled = throttled_;
+  seen.retry_after = std::exchange(retry_after_, adaptive::Duration{0});
+  seen.active = active_;
+  const auto decision = controller_->tick(seen);
+  if (decision.changed) reason_ = decision.reason;
+  budget_.set_limit(decision.streams);
+
+  const auto state = controller_->snapshot();
+  if (state.rtt_min.count() > 0) rtt_ = state.rtt_min;
+  best_goodput_ = std::max(best_goodput_, state.goodput);
+  budget_.set_queue_delay(std::max(adaptive::Duration{0}, state.rtt_now - state.rtt_min));
+  return adaptive::tick_interval(rtt_);
+}
+
+void Path::want_all() {
+  for (const auto& [pull, share] : shares_) budget_.wants(pull, share.planner.remaining() > 0);
+}
+
+adaptive::StreamHint Path::hint(PullKey pull) const {
+  const double goodput = controller_->snapshot().goodput;
+  return {.rate = active_ > 0 ? goodput / active_ : 0.0,
+          .streams = budget_.share(pull),
+          .rtt = rtt_,
+          .first_byte = first_byte_};
+}
+
+void Path::first_byte_seen(Duration first_byte) {
+  const auto thinking = std::max(Duration{0}, first_byte - rtt_);
+  // Smoothed as TCP smooths its RTT (RFC 6298: 1/8).
+  first_byte_ = first_byte_.count() == 0 ? thinking : first_byte_ + (thinking - first_byte_) / 8;
+}
+
+void Path::throttled(adaptive::Time now, Duration retry_after) {
+  ++throttled_;
+  retry_after_ = std::max(retry_after_, retry_after);
+  silence_.throttled(now, retry_after);
+}
+
+PathSnapshot Path::snapshot(adaptive::Time now) const {
+  const auto state = controller_->snapshot();
+  PathSnapshot out;
+  out.host = host_;
+  out.policy = policy_;
+  out.limit = budget_.limit();
+  out.active = active_;
+  out.ceiling = state.limit;
+  out.mode = idle_ ? "idle" : std::string(state.mode);
+  out.reason = std::string(adaptive::reason_name(reason_));
+  out.rtt_seconds = adaptive::seconds(rtt_);
+  out.first_byte_seconds = adaptive::seconds(first_byte_);
+  out.bytes_per_second = idle_ ? 0.0 : state.goodput;
+  out.best_bytes_per_second = std::max(best_goodput_, remembered_ ? remembered_->goodput : 0.0);
+  out.ranges = ranges_;
+  out.silent_seconds = adaptive::seconds(silence_.left(now));
+  out.bytes = bytes_;
+  out.requests = requests_;
+  out.retries = retries_;
+  out.throttled = throttled_;
+  return out;
+}
+
+adaptive::PathProfile Path::learned(std::int64_t wall_seconds) const {
+  auto fresh = controller_->learned(wall_seconds);
+  if (requests_ > 0) fresh.ranges_ok = ranges_;
+  return remembered_ ? remembered_->merged(fresh) : fresh;
+}
+
+}  // namespace paceline::pull
