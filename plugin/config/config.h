@@ -21,6 +21,8 @@ struct Concurrency {
   ConcurrencyMode mode = ConcurrencyMode::kAdaptive;
   unsigned streams = 6;       ///< kFixed: this many; the papers' 5–7.
   unsigned max_streams = 16;  ///< Ceiling per blob host, connections included. 1 … 128.
+
+  bool operator==(const Concurrency&) const = default;
 };
 
 struct Config {
@@ -30,56 +32,76 @@ struct Config {
   struct Log {
     std::string level = "info";
     LogFormat format = LogFormat::kText;
+    bool operator==(const Log&) const = default;
   } log;
 
   struct StoreSection {
     std::filesystem::path content;  ///< Empty: <root>/content. May be containerd's own content root.
     std::uint64_t quota = 0;        ///< 0: none.
     std::uint64_t free_floor = 512U << 20U;
+    bool operator==(const StoreSection&) const = default;
   } store;
 
   struct Mirror {
     bool enabled = true;
     std::string address = "127.0.0.1:5151";  ///< Loopback host:port; port 0 picks a free one (logged).
+    bool operator==(const Mirror&) const = default;
   } mirror;
 
   struct Registry {
     std::vector<std::filesystem::path> certs_dirs = {"/etc/containerd/certs.d", "/etc/docker/certs.d"};
     std::vector<std::filesystem::path> docker_configs = {"/etc/paceline/docker/config.json",
                                                          "/root/.docker/config.json"};
+    bool operator==(const Registry&) const = default;
   } registry;
 
   Concurrency concurrency;
   std::map<std::string, Concurrency> concurrency_by_registry;  ///< Complete values: defaults already merged in.
 
   struct Fetch {
-    unsigned max_pulls = 100;                          ///< Pulls at work at once; more wait in a queue.
-    unsigned retries = 5;                              ///< Failures in a row of one range before its blob fails.
+    unsigned max_pulls = 100;  ///< Pulls at work at once; more wait in a queue.
+    unsigned retries = 5;      ///< Failures in a row of one range before its blob fails.
     std::chrono::milliseconds connect_timeout{10'000};
-    std::uint64_t stall_bytes_per_second = 1024;       ///< A stream slower than this …
-    std::chrono::milliseconds stall_window{15'000};    ///< … for this long is started again.
-    std::uint64_t unverified_bytes = 256U << 20U;      ///< Written but not yet hashed, all blobs together: fetching waits.
+    std::uint64_t stall_bytes_per_second = 1024;     ///< A stream slower than this …
+    std::chrono::milliseconds stall_window{15'000};  ///< … for this long is started again.
+    std::uint64_t unverified_bytes = 256U << 20U;  ///< Written but not yet hashed, all blobs together: fetching waits.
+    bool operator==(const Fetch&) const = default;
   } fetch;
 
   struct Prefetch {
     std::uint64_t bytes_per_second = 0;  ///< Cap over all prefetches; 0: none.
+    bool operator==(const Prefetch&) const = default;
   } prefetch;
 
-  bool operator==(const Config&) const;
+  bool operator==(const Config&) const = default;
 };
 
-/// Parses TOML text. Errors name file, line, key, the cause and, for an unknown key, the nearest known one.
+/// Parses TOML text. All errors of the text are collected, a line each: they name file, line, key, the cause and, for
+/// an unknown key, the nearest known one.
 Result<Config> parse(std::string_view toml, const std::string& file_name);
 /// Reads a file; a missing file is an error (kNotFound).
 Result<Config> load(const std::filesystem::path& file);
 /// The commented default file: `pacelined config default`.
 std::string default_toml();
 
-/// "fetch.retries: 5 → 7" for every difference, for the log of a reload. The flag says whether it takes effect at once or needs a restart.
+/// The table of all keys in docs/configuration.md: `pacelined config reference`.
+std::string reference_markdown();
+
+/// "fetch.retries: 5 → 7" for every difference, for the log of a reload. The flag says whether it takes effect at once
+/// or needs a restart.
 struct Change {
   std::string key, before, after;
   bool live = false;
 };
 std::vector<Change> differences(const Config& before, const Config& after);
+
+/// host:port of this machine alone: "127.0.0.1:5151", "[::1]:0", "localhost:5151". Anything that others could reach is
+/// refused: the mirror speaks plain HTTP and carries its callers' credentials.
+struct LoopbackAddress {
+  std::string host;  ///< "127.0.0.1" or "::1": numeric, without brackets.
+  std::uint16_t port = 0;
+  [[nodiscard]] std::string to_string() const;
+};
+Result<LoopbackAddress> parse_loopback(std::string_view text);
 
 }  // namespace paceline::config

@@ -1,0 +1,209 @@
+#include "plugin/config/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "plugin/base/files.h"
+
+namespace paceline::config {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string error_of(std::string_view toml) {
+  const auto config = parse(toml, "paceline.toml");
+  EXPECT_FALSE(config) << toml;
+  if (config) return {};
+  EXPECT_EQ(config.error().code, Code::kInvalidArgument);
+  return config.error().message;
+}
+
+TEST(Config, EmptyFileIsAllDefaults) {
+  const auto config = parse("", "paceline.toml");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(*config, Config());
+}
+
+TEST(Config, ReadsEveryKindOfValue) {
+  const auto config = parse(R"(
+version = 1
+root = "/srv/paceline/./x"
+address = "/run/p.sock"
+[log]
+level = "debug"
+format = "json"
+[store]
+content = ""
+quota = "20GB"
+free_floor = 1048576
+[mirror]
+enabled = false
+address = "[::1]:0"
+[registry]
+certs_dirs = ["/a", "/b"]
+docker_configs = []
+[concurrency]
+mode = "fixed"
+streams = 7
+[fetch]
+connect_timeout = "2.5s"
+stall_window = "1m"
+unverified_bytes = "64MiB"
+[prefetch]
+bytes_per_second = "10MB"
+)",
+                            "paceline.toml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->root, "/srv/paceline/x");
+  EXPECT_EQ(config->address, "/run/p.sock");
+  EXPECT_EQ(config->log.level, "debug");
+  EXPECT_EQ(config->log.format, LogFormat::kJson);
+  EXPECT_EQ(config->store.quota, 20'000'000'000U);
+  EXPECT_EQ(config->store.free_floor, 1'048'576U);
+  EXPECT_FALSE(config->mirror.enabled);
+  EXPECT_EQ(config->mirror.address, "[::1]:0");
+  EXPECT_THAT(config->registry.certs_dirs, ElementsAre("/a", "/b"));
+  EXPECT_TRUE(config->registry.docker_configs.empty());
+  EXPECT_EQ(config->concurrency.mode, ConcurrencyMode::kFixed);
+  EXPECT_EQ(config->concurrency.streams, 7U);
+  EXPECT_EQ(config->fetch.connect_timeout, 2500ms);
+  EXPECT_EQ(config->fetch.stall_window, 60s);
+  EXPECT_EQ(config->fetch.unverified_bytes, 64U << 20U);
+  EXPECT_EQ(config->prefetch.bytes_per_second, 10'000'000U);
+}
+
+TEST(Config, RegistryOverridesStartFromTheWholeConcurrencyTable) {
+  const auto config = parse(R"(
+[concurrency.registry."ghcr.io"]
+max_streams = 8
+[concurrency.registry."localhost:5000"]
+mode = "fixed"
+[concurrency]
+streams = 3
+max_streams = 32
+)",
+                            "paceline.toml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->concurrency_by_registry.at("ghcr.io"), (Concurrency{ConcurrencyMode::kAdaptive, 3, 8}));
+  EXPECT_EQ(config->concurrency_by_registry.at("localhost:5000"), (Concurrency{ConcurrencyMode::kFixed, 3, 32}));
+}
+
+TEST(Config, AllErrorsAreNamedInTheOrderOfTheirLines) {
+  const std::string message = error_of(
+      "[fetch]\nretrys = 1\nconnect_timeout = 5\n[log]\nlevel = \"inof\"\n[mirror]\naddress = \"0.0.0.0:1\"\n");
+  EXPECT_THAT(message, HasSubstr("paceline.toml:2: fetch.retrys: unknown key; did you mean fetch.retries?"));
+  EXPECT_THAT(message, HasSubstr("paceline.toml:3: fetch.connect_timeout: must be a duration in quotes"));
+  EXPECT_THAT(message, HasSubstr("paceline.toml:5: log.level: \"inof\" must be one of"));
+  EXPECT_THAT(message, HasSubstr("did you mean \"info\"?"));
+  EXPECT_THAT(message, HasSubstr("paceline.toml:7: mirror.address: '0.0.0.0:1' is not a loopback address"));
+  EXPECT_LT(message.find(":2:"), message.find(":3:"));
+  EXPECT_LT(message.find(":3:"), message.find(":5:"));
+}
+
+TEST(Config, UnknownKeysNameTheNearest) {
+  EXPECT_THAT(error_of("rot = \"/x\""), HasSubstr("paceline.toml:1: rot: unknown key; did you mean root?"));
+  EXPECT_THAT(error_of("retries = 3"), HasSubstr("did you mean fetch.retries?"));
+  EXPECT_THAT(error_of("[prefetch]\nmax_pulls = 3"), HasSubstr("did you mean fetch.max_pulls?"));
+  EXPECT_THAT(error_of("[stroe]\nsize = 3"), HasSubstr("stroe: unknown key; did you mean store?"));
+  EXPECT_THAT(error_of("xyzzyxyzzyxyzzy = 3"), HasSubstr("`pacelined config default` lists all"));
+  EXPECT_THAT(error_of("[registry.\"ghcr.io\"]\nstreams = 3"), HasSubstr("registry.ghcr.io: unknown key"));
+  EXPECT_THAT(error_of("[concurrency.registry.\"ghcr.io\"]\nstream = 3"),
+              HasSubstr("concurrency.registry.\"ghcr.io\".stream: unknown key; did you mean streams?"));
+}
+
+TEST(Config, RegistryTablesMustBeHosts) {
+  EXPECT_THAT(error_of("[concurrency.registry.\"no host\"]\n"), HasSubstr("is not a registry"));
+  EXPECT_THAT(error_of("[concurrency.registry.ghcr.io]\nstreams = 3"), HasSubstr("quote a host that holds dots"));
+  EXPECT_THAT(error_of("[concurrency.registry]\nstreams = 3"), HasSubstr("needs a registry in front"));
+  EXPECT_THAT(error_of("[concurrency]\nregistry = 3"), HasSubstr("is a table"));
+}
+
+TEST(Config, WrongTypesAndRanges) {
+  EXPECT_THAT(error_of("root = 3"), HasSubstr("root: must be a path"));
+  EXPECT_THAT(error_of("root = \"va\\nr\""), HasSubstr("\"va\\u000Ar\" must be an absolute path"));
+  EXPECT_THAT(error_of("root = \"var\""), HasSubstr("must be an absolute path"));
+  EXPECT_THAT(error_of("address = \"p.sock\""), HasSubstr("absolute path of a unix socket"));
+  EXPECT_THAT(error_of("address = \"/" + std::string(107, 'x') + "\""), HasSubstr("longer than a socket path"));
+  EXPECT_THAT(error_of("log = 3"), HasSubstr("log: is a table: write [log]"));
+  EXPECT_THAT(error_of("[[log]]\nlevel = \"info\""), HasSubstr("is a table"));
+  EXPECT_THAT(error_of("[log]\nlevel = \"INFO\""), HasSubstr("must be one of"));
+  EXPECT_THAT(error_of("[log]\nformat = \"xml\""), HasSubstr("must be \"text\" or \"json\""));
+  EXPECT_THAT(error_of("[store]\nquota = -1"), HasSubstr("must not be negative"));
+  EXPECT_THAT(error_of("[store]\nquota = 1.5"), HasSubstr("must be a size"));
+  EXPECT_THAT(error_of("[store]\nquota = \"many\""), HasSubstr("'many' is not a size"));
+  EXPECT_THAT(error_of("[mirror]\nenabled = \"yes\""), HasSubstr("must be true or false"));
+  EXPECT_THAT(error_of("[registry]\ncerts_dirs = \"/a\""), HasSubstr("must be a list of paths"));
+  EXPECT_THAT(error_of("[registry]\ncerts_dirs = [1]"), HasSubstr("must be a path"));
+  EXPECT_THAT(error_of("[concurrency]\nmax_streams = 129"), HasSubstr("above the largest value, 128"));
+  EXPECT_THAT(error_of("[concurrency]\nmax_streams = 0"), HasSubstr("below the smallest value, 1"));
+  EXPECT_THAT(error_of("[concurrency]\nmode = \"fixed\"\nstreams = 20"), HasSubstr("20 is above max_streams, 16"));
+  EXPECT_THAT(error_of("[fetch]\nstall_window = \"1ms\""), HasSubstr("below the smallest value, \"1s\""));
+  EXPECT_THAT(error_of("[fetch]\nunverified_bytes = 1"), HasSubstr("below the smallest value, \"16MiB\""));
+  EXPECT_THAT(error_of("version = 2"), HasSubstr("version: must be 1"));
+  EXPECT_THAT(error_of("version = \"1\""), HasSubstr("version: must be 1"));
+}
+
+TEST(Config, SyntaxErrorsNameLineAndColumn) {
+  EXPECT_THAT(error_of("[log]\nlevel = \n"), HasSubstr("paceline.toml:2:"));
+  EXPECT_THAT(error_of("[log]\nlevel = \"info\"\nlevel = \"warn\"\n"), HasSubstr("paceline.toml:3:"));
+  EXPECT_THAT(error_of("\xff\xfe"), HasSubstr("paceline.toml:1:"));
+  EXPECT_THAT(error_of("a = " + std::string(5000, '[')), HasSubstr("paceline.toml:1:"));
+}
+
+TEST(Config, ManyErrorsAreCut) {
+  std::string toml;
+  for (int i = 0; i < 50; ++i) toml += "wrong" + std::to_string(i) + " = 1\n";
+  EXPECT_THAT(error_of(toml), HasSubstr("and 30 more"));
+}
+
+TEST(Config, DefaultFileHoldsTheDefaults) {
+  const std::string file = default_toml();
+  EXPECT_EQ(*parse(file, "default"), Config());
+  // Switched on, every line is still the default, and no key is missing.
+  const std::string active = std::regex_replace(file, std::regex("(^|\n)#([a-z_]+ = )"), "$1$2");
+  const auto config = parse(active, "default");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(*config, Config());
+  EXPECT_THAT(active, HasSubstr("\nfree_floor = \"512MiB\"\n"));
+  EXPECT_THAT(active, HasSubstr("\nconnect_timeout = \"10s\"\n"));
+}
+
+TEST(Config, DocsHoldTheGeneratedTable) {
+  const auto page = read_file(std::string(PACELINE_DOCS) + "/configuration.md");
+  ASSERT_TRUE(page);
+  EXPECT_THAT(*page, HasSubstr(reference_markdown())) << "run `pacelined config reference` and paste it";
+}
+
+TEST(Config, DifferencesSayWhatTakesEffect) {
+  const Config before;
+  Config after = before;
+  EXPECT_TRUE(differences(before, after).empty());
+  after.fetch.retries = 7;
+  after.root = "/srv";
+  after.concurrency_by_registry["ghcr.io"] = {ConcurrencyMode::kAdaptive, 6, 4};
+  const auto changes = differences(before, after);
+  ASSERT_EQ(changes.size(), 3U);
+  EXPECT_EQ(changes[0].key, "root");
+  EXPECT_FALSE(changes[0].live);
+  EXPECT_EQ(changes[1].key, "fetch.retries");
+  EXPECT_EQ(changes[1].before, "5");
+  EXPECT_EQ(changes[1].after, "7");
+  EXPECT_TRUE(changes[1].live);
+  EXPECT_EQ(changes[2].key, "concurrency.registry.\"ghcr.io\".max_streams");
+  EXPECT_EQ(changes[2].before, "16");
+  EXPECT_EQ(changes[2].after, "4");
+}
+
+TEST(Config, LoadNamesAMissingFile) {
+  const auto config = load("/nonexistent/paceline.toml");
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().code, Code::kNotFound);
+  EXPECT_THAT(config.error().message, HasSubstr("/nonexistent/paceline.toml"));
+}
+
+}  // namespace
+}  // namespace paceline::config
