@@ -67,7 +67,7 @@ struct BlobFetch {
 
   bool hashing = false;
   std::optional<Error> failed;  ///< Given up; lands when the hashing task has let go of the file.
-  std::uint64_t saved_at = 0;  ///< counters->received when the progress was last written.
+  std::uint64_t saved_at = 0;   ///< counters->received when the progress was last written.
 };
 
 }  // namespace paceline::pull

@@ -4,6 +4,7 @@
 #include <future>
 
 #include "plugin/base/log.h"
+#include "plugin/net/url.h"
 
 namespace paceline::pull {
 namespace {
@@ -302,9 +303,8 @@ void TransferEngine::housekeeping() {
       if (const auto saved = memory_.save(seconds); !saved) spdlog::warn("{}", saved.error().message);
     });
   }
-  const bool busy = !blobs_.empty() || std::any_of(paths_.begin(), paths_.end(), [](const auto& entry) {
-    return entry.second->ticking;
-  });
+  const bool busy = !blobs_.empty() ||
+                    std::any_of(paths_.begin(), paths_.end(), [](const auto& entry) { return entry.second->ticking; });
   if (!busy) {
     housekeeping_ = false;
     return;

@@ -44,13 +44,14 @@ struct BlobJob {
   std::shared_ptr<BlobCounters> counters;
 };
 
-class TransferEngine final : private RangeStreamOwner {
+class TransferEngine final : public RangeStreamOwner {
  public:
   TransferEngine(const EngineServices& services, const config::Config& config);
   ~TransferEngine() override;
 
   /// Fetches `jobs` (bottom layer first) for `pull` from `repository`.
-  void fetch(PullKey pull, bool foreground, std::shared_ptr<registry::Repository> repository, std::vector<BlobJob> jobs);
+  void fetch(PullKey pull, bool foreground, std::shared_ptr<registry::Repository> repository,
+             std::vector<BlobJob> jobs);
   /// `pull` wants a blob that is in flight for another pull; `repository` is one more source for it.
   void join(PullKey pull, bool foreground, const Digest& digest, std::shared_ptr<registry::Repository> repository);
   /// The blob is wanted now: the pull that fetches it becomes a foreground pull.

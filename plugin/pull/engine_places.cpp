@@ -46,8 +46,8 @@ void TransferEngine::locate(const std::vector<Blob>& blobs) {
   std::vector<Order> orders;
   for (const Blob& blob : blobs) {
     blob->stage = BlobFetch::Stage::kLocating;
-    orders.push_back({blob, blob->digest, blob->size, blob->purpose, blob->file == nullptr,
-                      blob->sources[blob->source], blob->endpoint});
+    orders.push_back({blob, blob->digest, blob->size, blob->purpose, blob->file == nullptr, blob->sources[blob->source],
+                      blob->endpoint});
   }
   locators_.post([this, orders = std::move(orders)] {
     std::vector<Found> found;
@@ -161,7 +161,8 @@ void TransferEngine::renew_rights(const Blob& blob, const std::string& challenge
   locators_.post([this, blob, repository = blob->sources[blob->source], endpoint = blob->endpoint, challenge,
                   rejected = std::string(blob->request.headers.get("Authorization")), digest = blob->digest] {
     const Status renewed = repository->reauthorize(endpoint, challenge, rejected);
-    auto request = renewed ? repository->blob_request(digest, endpoint) : Result<net::HttpRequest>(fail(renewed.error()));
+    auto request =
+        renewed ? repository->blob_request(digest, endpoint) : Result<net::HttpRequest>(fail(renewed.error()));
     post([this, blob, request = std::move(request)]() mutable {
       std::vector<Found> found;
       found.push_back({blob, std::shared_ptr<store::FetchFile>(), std::move(request)});

@@ -162,7 +162,9 @@ void TransferEngine::settle(const std::shared_ptr<Stream>& stream, const net::Tr
   give_back(*stream);
   const auto why = [&](Code code) { return Error{code, answer.detail + " from " + where}; };
   switch (answer.verdict) {
-    case Verdict::kRedirect: redirect(blob, answer.detail); break;
+    case Verdict::kRedirect:
+      redirect(blob, answer.detail);
+      break;
     case Verdict::kUnauthorized:
       if (blob->redirected) {
         relocate(blob, Error{Code::kUnauthenticated, "HTTP 401 from " + where});
@@ -177,14 +179,22 @@ void TransferEngine::settle(const std::shared_ptr<Stream>& stream, const net::Tr
         next_place(blob, why(Code::kPermissionDenied));
       }
       break;
-    case Verdict::kNotFound: next_place(blob, why(Code::kNotFound)); break;
+    case Verdict::kNotFound:
+      next_place(blob, why(Code::kNotFound));
+      break;
     case Verdict::kThrottled:
       path.throttled(now(), answer.retry_after);
       if (++blob->throttles > kMaxThrottles) next_place(blob, why(Code::kResourceExhausted));
       break;
-    case Verdict::kRangeRefused: use_single_streams(path, why(Code::kFailedPrecondition)); break;
-    case Verdict::kWrongSize: next_place(blob, why(Code::kFailedPrecondition)); break;
-    default: next_place(blob, why(Code::kUnavailable)); break;
+    case Verdict::kRangeRefused:
+      use_single_streams(path, why(Code::kFailedPrecondition));
+      break;
+    case Verdict::kWrongSize:
+      next_place(blob, why(Code::kFailedPrecondition));
+      break;
+    default:
+      next_place(blob, why(Code::kUnavailable));
+      break;
   }
 }
 

@@ -51,7 +51,10 @@ class Path {
   void first_byte_seen(Duration first_byte);
   void throttled(adaptive::Time now, Duration retry_after);
   void received(std::uint64_t bytes) { bytes_ += bytes; }
-  void request_started() { ++requests_; ++active_; }
+  void request_started() {
+    ++requests_;
+    ++active_;
+  }
   void request_ended() { --active_; }
   void retried() { ++retries_; }
   void ranges_refused() { ranges_ = false; }
@@ -62,8 +65,8 @@ class Path {
   /// What this path teaches for next time, joined with what was remembered.
   [[nodiscard]] adaptive::PathProfile learned(std::int64_t wall_seconds) const;
 
-  bool ticking = false;        ///< The engine has a timer for it.
-  bool waking_later = false;   ///< The engine has a timer for the end of its silence.
+  bool ticking = false;       ///< The engine has a timer for it.
+  bool waking_later = false;  ///< The engine has a timer for the end of its silence.
 
  private:
   std::string host_;

@@ -73,6 +73,11 @@ bool PullRecord::blob_landed(std::size_t blob, const Status& outcome) {
   return std::all_of(blobs_.begin(), blobs_.end(), [](const Blob& b) { return b.landed; });
 }
 
+bool PullRecord::all_landed() const {
+  const std::lock_guard lock(mutex_);
+  return std::all_of(blobs_.begin(), blobs_.end(), [](const Blob& b) { return b.landed; });
+}
+
 std::optional<PullState> PullRecord::finish(std::optional<PullState> state, std::optional<Error> error) {
   const std::lock_guard lock(mutex_);
   if (is_over(state_)) return std::nullopt;

@@ -50,6 +50,8 @@ class PullRecord {
   void blob_waits(std::size_t blob, WaitId wait);
   /// A blob landed. Answers true when that was the last one.
   bool blob_landed(std::size_t blob, const Status& outcome);
+  /// Whether no blob is awaited any more.
+  [[nodiscard]] bool all_landed() const;
   /// Ends it, once: answers the state it ended in, or empty when it was over already. No state given: done, or failed
   /// with the first blob's error.
   std::optional<PullState> finish(std::optional<PullState> state, std::optional<Error> error);

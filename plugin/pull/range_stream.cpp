@@ -24,7 +24,9 @@ net::Flow RangeStream::on_body(std::span<const std::byte> data) {
   if (data.empty()) return net::Flow::kContinue;
   adaptive::RangePlanner* planner = stream_->planner();
   const std::uint64_t wanted =
-      planner == nullptr ? 0 : std::min<std::uint64_t>(data.size(), planner->progress(stream_->range, data.size(), owner_.now()));
+      planner == nullptr
+          ? 0
+          : std::min<std::uint64_t>(data.size(), planner->progress(stream_->range, data.size(), owner_.now()));
   if (wanted > 0) {
     stream_->write_status = stream_->blob->file->write(data.first(wanted), stream_->position);
     if (!stream_->write_status) return net::Flow::kAbort;

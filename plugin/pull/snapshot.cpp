@@ -4,21 +4,30 @@ namespace paceline::pull {
 
 std::string_view state_name(PullState state) {
   switch (state) {
-    case PullState::kQueued: return "queued";
-    case PullState::kResolving: return "resolving";
-    case PullState::kFetching: return "fetching";
-    case PullState::kDone: return "done";
-    case PullState::kFailed: return "failed";
-    case PullState::kCancelled: return "cancelled";
+    case PullState::kQueued:
+      return "queued";
+    case PullState::kResolving:
+      return "resolving";
+    case PullState::kFetching:
+      return "fetching";
+    case PullState::kDone:
+      return "done";
+    case PullState::kFailed:
+      return "failed";
+    case PullState::kCancelled:
+      return "cancelled";
   }
   return "unknown";
 }
 
 std::string_view source_name(Source source) {
   switch (source) {
-    case Source::kMirror: return "mirror";
-    case Source::kPrefetch: return "prefetch";
-    case Source::kResumed: return "resumed";
+    case Source::kMirror:
+      return "mirror";
+    case Source::kPrefetch:
+      return "prefetch";
+    case Source::kResumed:
+      return "resumed";
   }
   return "unknown";
 }

@@ -20,17 +20,17 @@ enum class Source {
 };
 
 enum class PullState { kQueued, kResolving, kFetching, kDone, kFailed, kCancelled };
-std::string_view state_name(PullState state);    ///< "queued", …
-std::string_view source_name(Source source);     ///< "mirror", …
+std::string_view state_name(PullState state);  ///< "queued", …
+std::string_view source_name(Source source);   ///< "mirror", …
 
 struct BlobProgress {
   Digest digest;
   std::string media_type;
   std::uint64_t size = 0;
   std::uint64_t received = 0;
-  bool present = false;    ///< Was in the store before this pull.
-  bool done = false;       ///< In the store now, verified.
-  unsigned streams = 0;    ///< Ranges of it under way now.
+  bool present = false;  ///< Was in the store before this pull.
+  bool done = false;     ///< In the store now, verified.
+  unsigned streams = 0;  ///< Ranges of it under way now.
 };
 
 /// A pull as it stands; a value, safe to keep.
@@ -52,17 +52,17 @@ struct PullSnapshot {
   std::uint64_t fetched_bytes = 0;   ///< Came over the network for this pull.
   std::uint64_t resumed_bytes = 0;   ///< Found from an earlier, interrupted download.
   std::uint64_t retries = 0;
-  unsigned streams = 0;              ///< Ranges under way now.
-  double bytes_per_second = 0;       ///< Over about the last second.
-  std::string policy;                ///< "adaptive" or "fixed:N".
-  std::vector<BlobProgress> blobs;   ///< Config first, then layers, bottom first.
+  unsigned streams = 0;             ///< Ranges under way now.
+  double bytes_per_second = 0;      ///< Over about the last second.
+  std::string policy;               ///< "adaptive" or "fixed:N".
+  std::vector<BlobProgress> blobs;  ///< Config first, then layers, bottom first.
 };
 
 /// The state of one path: one blob host after redirects.
 struct PathSnapshot {
   std::string host;  ///< host:port
   std::string policy;
-  unsigned limit = 0;    ///< Streams the controller allows now.
+  unsigned limit = 0;  ///< Streams the controller allows now.
   unsigned active = 0;
   unsigned ceiling = 0;  ///< Most it may allow: configuration, or a server's throttling.
   std::string mode;      ///< The controller's phase.
@@ -71,7 +71,7 @@ struct PathSnapshot {
   double first_byte_seconds = 0;
   double bytes_per_second = 0;
   double best_bytes_per_second = 0;
-  bool ranges = true;    ///< The host honours Range.
+  bool ranges = true;         ///< The host honours Range.
   double silent_seconds = 0;  ///< Retry-After still to run.
   std::uint64_t bytes = 0, requests = 0, retries = 0, throttled = 0;
 };

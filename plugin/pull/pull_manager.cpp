@@ -1,0 +1,501 @@
+#include "plugin/pull/pull_manager.h"
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <mutex>
+#include <random>
+#include <unordered_map>
+
+#include "plugin/base/files.h"
+#include "plugin/base/log.h"
+#include "plugin/base/text.h"
+#include "plugin/base/worker_pool.h"
+#include "plugin/pull/engine.h"
+#include "plugin/pull/journal.h"
+#include "plugin/pull/path_memory.h"
+#include "plugin/pull/plan.h"
+#include "plugin/pull/pull_record.h"
+
+namespace paceline::pull {
+namespace {
+
+using Record = std::shared_ptr<PullRecord>;
+using RepositoryPtr = std::shared_ptr<registry::Repository>;
+
+// Each blocks on one registry's manifest requests; a slow registry must not hold up the others.
+constexpr unsigned kResolvers = 8;
+constexpr std::size_t kFinishedKept = 500;
+// containerd asks for a manifest by HEAD, then by GET, by tag and by digest: all within one pull.
+constexpr Duration kSamePull = std::chrono::seconds(30);
+
+std::string new_id() {
+  static std::mutex mutex;
+  static std::mt19937_64 random{std::random_device{}()};
+  const std::lock_guard lock(mutex);
+  return fmt::format("{:010x}", random() & 0xff'ffff'ffffULL);
+}
+
+}  // namespace
+
+class PullManager::Impl {
+ public:
+  explicit Impl(const PullServices& services)
+      : services_(services),
+        config_(services.config),
+        memory_(services.state / "paths.json"),
+        journal_(services.state / "pulls.json"),
+        engine_({services.clock, services.network, services.store, services.flights, memory_}, services.config),
+        workers_("pl-resolve", kResolvers) {
+    services_.flights.set_demand_hook([this](const Digest& digest) { demand(digest); });
+  }
+
+  ~Impl() {
+    services_.flights.set_demand_hook({});
+    stopping_ = true;  // What lands from now on is kept in the journal for the next start.
+  }
+
+  std::string start_prefetch(const PrefetchRequest& request) {
+    for (const Record& record : records()) {
+      if (record->over() || record->access.kind != registry::Access::Kind::kOwn || record->image != request.image ||
+          record->platform != request.platform) {
+        continue;
+      }
+      if (request.pin) record->set_pin();
+      return record->id;
+    }
+    const Record record = add({.image = request.image,
+                               .platform = request.platform,
+                               .source = Source::kPrefetch,
+                               .foreground = false,
+                               .pin = request.pin,
+                               .access = {},
+                               .policy = policy(request.image.registry)});
+    enqueue(record);
+    return record->id;
+  }
+
+  tl::expected<registry::Document, registry::Refusal> document(const RepositoryPtr& repository,
+                                                               const std::string& object) {
+    auto document = repository->document(object);
+    if (!document) return document;
+    const auto parsed = oci::parse_document(document->bytes, document->media_type);
+    if (!parsed) {  // An artefact of another kind: containerd knows what it wants with it.
+      spdlog::debug("{}/{}@{}: {}; passed on as it is", repository->registry(), repository->repository(),
+                    document->digest.to_string(), parsed.error().message);
+      return document;
+    }
+    (void)keep(*document, store::Purpose::kForeground);
+    oci::Reference image{
+        .registry = repository->registry(), .repository = repository->repository(), .tag = {}, .digest = {}};
+    if (auto digest = Digest::parse(object)) {
+      image.digest = *digest;
+    } else {
+      image.tag = object;
+    }
+    if (const auto* index = std::get_if<oci::Index>(&*parsed)) {
+      follow_index(repository, image, *index, document->digest);
+    } else {
+      follow_manifest(repository, image, *document, std::get<oci::Manifest>(*parsed));
+    }
+    return document;
+  }
+
+  std::vector<PullSnapshot> pulls() const {
+    std::vector<PullSnapshot> out;
+    for (const Record& record : records()) out.push_back(record->snapshot());
+    std::reverse(out.begin(), out.end());
+    return out;
+  }
+
+  std::optional<PullSnapshot> find(const std::string& id) const {
+    for (const Record& record : records()) {
+      if (record->id == id) return record->snapshot();
+    }
+    return std::nullopt;
+  }
+
+  Status cancel(const std::string& id) {
+    for (const Record& record : records()) {
+      if (record->id != id) continue;
+      if (record->over()) return fail(Code::kFailedPrecondition, "pull " + id + " is over already");
+      end(record, PullState::kCancelled, Error{Code::kCancelled, "cancelled by request"});
+      return {};
+    }
+    return fail(Code::kNotFound, "no pull " + id + ": see `paceline pulls --all`");
+  }
+
+  std::vector<PathSnapshot> paths() const {
+    auto live = engine_.paths();
+    // Paths remembered from before the last start, unseen since.
+    for (const auto& [host, profile] : memory_.all()) {
+      if (std::any_of(live.begin(), live.end(), [&host = host](const auto& path) { return path.host == host; }))
+        continue;
+      PathSnapshot path;
+      path.host = host;
+      path.policy = policy(host);
+      path.limit = profile.streams;
+      path.mode = "remembered";
+      path.rtt_seconds = adaptive::seconds(profile.rtt_min);
+      path.best_bytes_per_second = profile.goodput;
+      path.ranges = profile.ranges_ok.value_or(true);
+      live.push_back(std::move(path));
+    }
+    std::sort(live.begin(), live.end(), [](const auto& a, const auto& b) { return a.host < b.host; });
+    return live;
+  }
+
+  void resume() {
+    for (const JournalEntry& entry : journal_.load()) {
+      auto image = oci::Reference::parse(entry.image);
+      std::optional<oci::Platform> platform;
+      if (!entry.platform.empty()) {
+        auto parsed = oci::Platform::parse(entry.platform);
+        if (parsed) platform = *parsed;
+      }
+      if (!image) continue;
+      spdlog::info("going on with {}, interrupted by the last stop", entry.image);
+      const registry::Access access{
+          .kind = entry.own_rights ? registry::Access::Kind::kOwn : registry::Access::Kind::kCaller,
+          .authorization = {}};
+      const Record record = add({.image = *image,
+                                 .platform = platform,
+                                 .source = Source::kResumed,
+                                 .foreground = entry.foreground,
+                                 .pin = entry.pin,
+                                 .access = access,
+                                 .policy = policy(image->registry)});
+      const auto repository = services_.registries.open(image->registry, image->repository, access);
+      // Planned from the store where possible, so that the flights are known before containerd asks again.
+      if (!entry.manifest || !plan_from_store(record, repository, *entry.manifest)) enqueue(record);
+    }
+    save_journal();
+  }
+
+  void reconfigure(const config::Config& config) {
+    {
+      const std::lock_guard lock(mutex_);
+      config_ = config;
+    }
+    engine_.reconfigure(config);
+    pump();
+  }
+
+ private:
+  // ---- records and the queue
+
+  std::vector<Record> records() const {
+    const std::lock_guard lock(mutex_);
+    return {records_.begin(), records_.end()};
+  }
+
+  Record add(PullRecord::Request request) {
+    const std::lock_guard lock(mutex_);
+    auto record = std::make_shared<PullRecord>(++last_key_, new_id(), std::move(request), services_.clock);
+    records_.push_back(record);
+    for (auto it = records_.begin(); records_.size() > kFinishedKept && it != records_.end();) {
+      it = (*it)->over() ? records_.erase(it) : it + 1;
+    }
+    return record;
+  }
+
+  void enqueue(const Record& record) {
+    {
+      const std::lock_guard lock(mutex_);
+      queue_.push_back(record);
+    }
+    save_journal();
+    pump();
+  }
+
+  void pump() {
+    const std::lock_guard lock(mutex_);
+    while (!queue_.empty() && running_.size() < config_.fetch.max_pulls) {
+      const Record record = queue_.front();
+      queue_.pop_front();
+      if (record->over()) continue;
+      running_.insert(record->key);
+      workers_.post([this, record] { run(record); });
+    }
+  }
+
+  std::string policy(const std::string& registry) const {
+    const std::lock_guard lock(mutex_);
+    const auto it = config_.concurrency_by_registry.find(registry);
+    const auto& concurrency = it == config_.concurrency_by_registry.end() ? config_.concurrency : it->second;
+    return concurrency.mode == config::ConcurrencyMode::kFixed ? fmt::format("fixed:{}", concurrency.streams)
+                                                               : "adaptive";
+  }
+
+  void save_journal() {
+    if (stopping_ || journal_due_.exchange(true)) return;
+    workers_.post([this] {
+      journal_due_ = false;
+      if (stopping_) return;
+      std::vector<JournalEntry> entries;
+      for (const Record& record : records()) {
+        const bool secret =
+            record->access.kind == registry::Access::Kind::kCaller && !record->access.authorization.empty();
+        if (!record->over() && !secret) entries.push_back(record->journal_entry());
+      }
+      if (const auto saved = journal_.save(entries); !saved) spdlog::warn("{}", saved.error().message);
+    });
+  }
+
+  // ---- the way of one pull
+
+  void run(const Record& record) {
+    record->resolving();
+    const auto repository = services_.registries.open(record->image.registry, record->image.repository, record->access);
+    auto document = repository->document(record->image.object());
+    if (!document) return end(record, {}, document.error().error);
+    auto parsed = oci::parse_document(document->bytes, document->media_type);
+    if (parsed && std::holds_alternative<oci::Index>(*parsed)) {
+      (void)keep(*document, store::Purpose::kPrefetch);
+      record->also_pin(document->digest);
+      const auto child =
+          oci::choose_platform(std::get<oci::Index>(*parsed), record->platform.value_or(oci::Platform::host()));
+      if (!child) return end(record, {}, child.error());
+      document = repository->document(child->digest.to_string());
+      if (!document) return end(record, {}, document.error().error);
+      parsed = oci::parse_document(document->bytes, document->media_type);
+    }
+    if (!parsed) return end(record, {}, parsed.error());
+    if (!std::holds_alternative<oci::Manifest>(*parsed)) {
+      return end(record, {}, Error{Code::kInvalidArgument, "an index inside an index"});
+    }
+    (void)keep(*document, store::Purpose::kPrefetch);
+    begin(record, repository, document->digest, std::get<oci::Manifest>(*parsed));
+  }
+
+  /// The mirror saw an index: the manifest for this machine will be asked for next. Its flight takes off before the
+  /// index is answered, and lands only when the flights of its layers are up.
+  void follow_index(const RepositoryPtr& repository, const oci::Reference& image, const oci::Index& index,
+                    const Digest& index_digest) {
+    const auto child = oci::choose_platform(index, oci::Platform::host());
+    if (!child) {
+      spdlog::debug("{}: {}", image.to_string(), child.error().message);
+      return;
+    }
+    if (join_running(repository, child->digest)) return;
+    if (services_.store.find(child->digest)) {
+      const Record record = add_mirror(repository, image, index_digest);
+      if (!plan_from_store(record, repository, child->digest))
+        end(record, {}, Error{Code::kDataLoss, "unreadable manifest"});
+      return;
+    }
+    if (!services_.flights.take_off(child->digest, child->size)) return;  // Another caller's request is bringing it.
+    const Record record = add_mirror(repository, image, index_digest);
+    workers_.post([this, repository, record, digest = child->digest] {
+      record->resolving();
+      auto document = repository->document(digest.to_string());
+      Result<std::variant<oci::Index, oci::Manifest>> parsed =
+          document ? oci::parse_document(document->bytes, document->media_type)
+                   : Result<std::variant<oci::Index, oci::Manifest>>(fail(document.error().error));
+      Status kept = parsed ? keep(*document, store::Purpose::kForeground) : Status(fail(parsed.error()));
+      if (parsed && std::holds_alternative<oci::Manifest>(*parsed)) {
+        begin(record, repository, digest, std::get<oci::Manifest>(*parsed));
+      } else {
+        end(record, {}, parsed ? Error{Code::kInvalidArgument, "an index inside an index"} : parsed.error());
+      }
+      services_.flights.land(digest, kept);
+    });
+  }
+
+  void follow_manifest(const RepositoryPtr& repository, const oci::Reference& image, const registry::Document& document,
+                       const oci::Manifest& manifest) {
+    if (join_running(repository, document.digest)) return;
+    begin(add_mirror(repository, image, std::nullopt), repository, document.digest, manifest);
+  }
+
+  Record add_mirror(const RepositoryPtr& repository, const oci::Reference& image, std::optional<Digest> index) {
+    const Record record = add({.image = image,
+                               .platform = std::nullopt,
+                               .source = Source::kMirror,
+                               .foreground = true,
+                               .pin = false,
+                               .access = repository->access(),
+                               .policy = policy(image.registry)});
+    if (index) record->also_pin(*index);
+    return record;
+  }
+
+  /// One plan per manifest: a caller that asks for one that is being pulled makes that pull a foreground pull and lends
+  /// it its rights. Also true when such a pull has just ended and everything is here.
+  bool join_running(const RepositoryPtr& repository, const Digest& manifest) {
+    for (const Record& record : records()) {
+      if (record->manifest() != manifest) continue;
+      const auto digests = record->digests();
+      if (record->over()) {
+        const bool recent = !record->ended_before(services_.clock.now() - kSamePull);
+        if (recent && std::all_of(digests.begin(), digests.end(),
+                                  [&](const Digest& d) { return services_.store.find(d).has_value(); })) {
+          return true;
+        }
+        continue;
+      }
+      record->set_foreground();
+      for (const Digest& digest : digests) engine_.join(record->key, true, digest, repository);
+      return true;
+    }
+    return false;
+  }
+
+  bool plan_from_store(const Record& record, const RepositoryPtr& repository, const Digest& manifest) {
+    const auto blob = services_.store.open_blob(manifest);
+    if (!blob || (*blob)->size > oci::kMaxManifestBytes) return false;
+    std::string bytes((*blob)->size, '\0');
+    const auto count = read_at((*blob)->fd.get(), std::as_writable_bytes(std::span(bytes)), 0);
+    if (!count || *count != bytes.size() || sha256(bytes) != manifest) return false;
+    const auto parsed = oci::parse_document(bytes, "");
+    if (!parsed || !std::holds_alternative<oci::Manifest>(*parsed)) return false;
+    begin(record, repository, manifest, std::get<oci::Manifest>(*parsed));
+    return true;
+  }
+
+  /// Puts every blob's flight up, then starts to fetch. From here on the landings drive the pull.
+  void begin(const Record& record, const RepositoryPtr& repository, const Digest& digest,
+             const oci::Manifest& manifest) {
+    const auto blobs = plan_blobs(manifest);
+    if (!blobs) return end(record, {}, blobs.error());
+    record->also_pin(digest);
+    if (!record->fetching(digest, *blobs)) return;
+    std::vector<BlobJob> jobs;
+    for (std::size_t i = 0; i < blobs->size(); ++i) {
+      if (auto job = claim(record, i, (*blobs)[i], repository)) jobs.push_back(std::move(*job));
+    }
+    if (!jobs.empty()) engine_.fetch(record->key, record->foreground(), repository, std::move(jobs));
+    save_journal();
+    if (record->all_landed()) end(record, {}, {});
+  }
+
+  /// Makes sure of one blob: it is here, or in flight with this pull waiting for it. Answers a job when this pull is
+  /// the one to fetch it.
+  std::optional<BlobJob> claim(const Record& record, std::size_t i, const oci::Descriptor& blob,
+                               const RepositoryPtr& repository) {
+    for (;;) {
+      if (services_.store.find(blob.digest)) {
+        record->blob_present(i);
+        return std::nullopt;
+      }
+      const bool own = services_.flights.take_off(blob.digest, blob.size);
+      const auto counters = counters_of(blob.digest, own);
+      record->blob_in_flight(i, counters, own);
+      const auto wait = services_.flights.wait(blob.digest, [this, record, i, blob, repository](const Status& outcome) {
+        landed(record, i, blob, repository, outcome);
+      });
+      if (!wait) continue;  // It landed in between.
+      record->blob_waits(i, *wait);
+      if (own) return BlobJob{blob.digest, blob.size, counters};
+      engine_.join(record->key, record->foreground(), blob.digest, repository);
+      return std::nullopt;
+    }
+  }
+
+  /// The counters of a digest's flight, shared by all pulls that wait for it.
+  std::shared_ptr<BlobCounters> counters_of(const Digest& digest, bool fresh) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(counters_, [](const auto& entry) { return entry.second.expired(); });
+    auto counters = fresh ? nullptr : counters_[digest].lock();
+    if (counters == nullptr) counters = std::make_shared<BlobCounters>();
+    counters_[digest] = counters;
+    return counters;
+  }
+
+  void landed(const Record& record, std::size_t i, const oci::Descriptor& blob, const RepositoryPtr& repository,
+              const Status& outcome) {
+    if (stopping_) return;
+    if (!outcome && outcome.error().code == Code::kCancelled && !record->over()) {
+      // Cancelled by a pull that shared it with this one: this one takes it over.
+      workers_.post([this, record, i, blob, repository] {
+        if (record->over()) return;
+        if (auto job = claim(record, i, blob, repository)) {
+          engine_.fetch(record->key, record->foreground(), repository, {std::move(*job)});
+        } else if (record->all_landed()) {
+          end(record, {}, {});
+        }
+      });
+      return;
+    }
+    if (record->blob_landed(i, outcome)) end(record, {}, {});
+  }
+
+  void end(const Record& record, std::optional<PullState> state, std::optional<Error> error) {
+    const auto ended = record->finish(state, std::move(error));
+    if (!ended) return;
+    for (const WaitId wait : record->waits()) services_.flights.cancel(wait);
+    engine_.cancel(record->key);
+    report(*record);
+    if (*ended == PullState::kDone && record->pin()) {
+      workers_.post([this, record] {
+        if (auto pinned = services_.store.pin(record->image.to_string(), record->digests()); !pinned) {
+          spdlog::error("pin {}: {}", record->image.to_string(), pinned.error().message);
+        }
+      });
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      running_.erase(record->key);
+    }
+    save_journal();
+    if (!stopping_) pump();
+  }
+
+  static void report(const PullRecord& record) {
+    const auto pull = record.snapshot();
+    if (pull.error) {
+      spdlog::warn("pull {} {} ({}): {} after {}: {}", pull.id, pull.image, source_name(pull.source),
+                   state_name(pull.state), format_duration(pull.elapsed), pull.error->to_string());
+      return;
+    }
+    spdlog::info("pull {} {} ({}, {}): {} in {}: {} of {} fetched, {} a second, {} retries", pull.id, pull.image,
+                 source_name(pull.source), pull.policy, state_name(pull.state), format_duration(pull.elapsed),
+                 format_bytes(pull.fetched_bytes), format_bytes(pull.total_bytes),
+                 format_bytes(static_cast<std::uint64_t>(pull.bytes_per_second)), pull.retries);
+  }
+
+  /// Stores a manifest or index, so that containerd finds it there. A full disk is no reason to fail the caller.
+  Status keep(const registry::Document& document, store::Purpose purpose) {
+    auto kept = services_.store.put_hidden(document.digest, document.bytes, purpose);
+    if (!kept) spdlog::warn("manifest {} not kept: {}", document.digest.to_string(), kept.error().message);
+    return kept;
+  }
+
+  void demand(const Digest& digest) {
+    for (const Record& record : records()) {
+      if (!record->over() && record->has_blob(digest)) record->set_foreground();
+    }
+    engine_.raise(digest);
+  }
+
+  const PullServices services_;
+  mutable std::mutex mutex_;
+  config::Config config_;
+  std::deque<Record> records_;  // oldest first
+  std::deque<Record> queue_;
+  std::set<PullKey> running_;
+  std::unordered_map<Digest, std::weak_ptr<BlobCounters>> counters_;
+  PullKey last_key_ = 0;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<bool> journal_due_ = false;
+  PathMemory memory_;
+  Journal journal_;
+  TransferEngine engine_;
+  WorkerPool workers_;  // Last: its tasks use all of the above.
+};
+
+PullManager::PullManager(const PullServices& services) : impl_(std::make_unique<Impl>(services)) {}
+PullManager::~PullManager() = default;
+std::string PullManager::start_prefetch(const PrefetchRequest& request) { return impl_->start_prefetch(request); }
+tl::expected<registry::Document, registry::Refusal> PullManager::document(
+    const std::shared_ptr<registry::Repository>& repository, const std::string& object) {
+  return impl_->document(repository, object);
+}
+std::vector<PullSnapshot> PullManager::pulls() const { return impl_->pulls(); }
+std::optional<PullSnapshot> PullManager::find(const std::string& id) const { return impl_->find(id); }
+Status PullManager::cancel(const std::string& id) { return impl_->cancel(id); }
+std::vector<PathSnapshot> PullManager::paths() const { return impl_->paths(); }
+void PullManager::resume() { impl_->resume(); }
+void PullManager::reconfigure(const config::Config& config) { impl_->reconfigure(config); }
+
+}  // namespace paceline::pull
