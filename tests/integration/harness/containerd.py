@@ -1,0 +1,128 @@
+"""A private containerd: own root, state, address and configuration, so that nothing of the machine's is touched."""
+
+import json
+import pathlib
+import shutil
+import uuid
+
+from .processes import Process, run
+
+HOSTS = '[host."http://127.0.0.1:{port}"]\n  capabilities = ["pull", "resolve"]\n'
+OTHER_SNAPSHOTTERS = ("aufs", "btrfs", "devmapper", "zfs", "blockfile", "erofs")
+
+
+class Containerd:
+    """`store`: the daemon's socket, or None for the built-in store. `mirror_port`: writes certs.d/_default/hosts.toml."""
+
+    def __init__(self, version, directory, store=None, mirror_port=None, cri=False):
+        self.version, self.directory, self.store, self.cri = version, pathlib.Path(directory), store, cri
+        self.directory.mkdir(parents=True, exist_ok=True)
+        # Unix socket paths are short: keep the address out of pytest's long directories.
+        self.run_dir = pathlib.Path("/run") / f"paceline-test-{uuid.uuid4().hex[:8]}"
+        self.address = self.run_dir / "containerd.sock"
+        self.root = self.directory / "root"
+        self.certs = self.directory / "certs.d"
+        if mirror_port:
+            self.point_at_mirror(mirror_port)
+        self.process = None
+
+    @property
+    def content_root(self):
+        return self.root / "io.containerd.content.v1.content"
+
+    def point_at_mirror(self, port):
+        default = self.certs / "_default"
+        default.mkdir(parents=True, exist_ok=True)
+        (default / "hosts.toml").write_text(HOSTS.format(port=port))
+
+    def config(self):
+        new = self.version.major >= 2
+        disabled = [f"io.containerd.snapshotter.v1.{name}" for name in OTHER_SNAPSHOTTERS]
+        plugins = [f'[plugins."io.containerd.internal.v1.opt"]\n  path = "{self.directory}/opt"']
+        if new or self.version.minor >= 7:
+            plugins.append('[plugins."io.containerd.nri.v1.nri"]\n  disable = true')
+        if not self.cri:
+            disabled += ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime"]
+        elif new:
+            plugins.append(f'[plugins."io.containerd.cri.v1.images".registry]\n  config_path = "{self.certs}"')
+        else:
+            plugins.append(f'[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "{self.certs}"')
+        if self.store:
+            disabled.append("io.containerd.content.v1.content")
+            plugins.append(f'[proxy_plugins.paceline]\n  type = "content"\n  address = "{self.store}"')
+        return "\n".join([
+            f"version = {3 if new else 2}", f'root = "{self.root}"', f'state = "{self.run_dir}/state"',
+            f"disabled_plugins = {json.dumps(disabled)}", f'[grpc]\n  address = "{self.address}"', *plugins]) + "\n"
+
+    def start(self, wait=True):
+        self.run_dir.mkdir(exist_ok=True)
+        config = self.directory / "config.toml"
+        config.write_text(self.config())
+        self.process = Process([self.version.bin / "containerd", "--config", config, "--log-level", "info"],
+                               self.directory / "containerd.log",
+                               env={"PATH": f"{self.version.bin}:/usr/sbin:/usr/bin:/sbin:/bin"})
+        if wait:
+            self.process.wait_until(self.answers, f"{self.version} to answer", 30)
+        return self
+
+    def answers(self):
+        return self.address.exists() and self.ctr("version", check=False, timeout=10).returncode == 0
+
+    def stop(self):
+        """Stops containerd, and unmounts what containers left; keeps its root, so that it can start again."""
+        if self.process:
+            self.process.stop()
+            self.process = None
+        mounts = pathlib.Path("/proc/self/mounts").read_text().split("\n")
+        for mount in reversed([line.split()[1] for line in mounts if line]):
+            if mount.startswith((str(self.run_dir), str(self.directory))):
+                run("umount", "-l", mount, check=False)
+
+    def close(self):
+        self.stop()
+        shutil.rmtree(self.run_dir, ignore_errors=True)
+
+    # What a user does with ctr.
+
+    def ctr(self, *arguments, namespace="default", check=True, timeout=120):
+        return run(self.version.bin / "ctr", "--address", self.address, "--namespace", namespace, *arguments,
+                   check=check, timeout=timeout)
+
+    def pull_arguments(self, reference, user=None, local=False, all_platforms=False):
+        arguments = ["images", "pull", "--plain-http"]
+        if self.certs.exists():
+            arguments += ["--hosts-dir", self.certs]
+        if user:
+            arguments += ["--user", user]
+        if local and self.version.has_transfer_service:
+            arguments.append("--local")
+        if all_platforms:
+            arguments.append("--all-platforms")
+        return [*arguments, reference]
+
+    def pull(self, reference, namespace="default", check=True, timeout=120, **options):
+        return self.ctr(*self.pull_arguments(reference, **options), namespace=namespace, check=check, timeout=timeout)
+
+    def pull_in_background(self, reference, log, namespace="default", **options):
+        return Process([self.version.bin / "ctr", "--address", self.address, "--namespace", namespace,
+                        *self.pull_arguments(reference, **options)], log)
+
+    def run_image(self, reference, namespace="default"):
+        """What a container of the image prints."""
+        name = f"paceline-test-{uuid.uuid4().hex[:12]}"
+        return self.ctr("run", "--rm", reference, name, namespace=namespace).stdout
+
+    def images(self, namespace="default"):
+        return self.ctr("images", "list", "--quiet", namespace=namespace).stdout.split()
+
+    def content(self, namespace="default"):
+        return set(self.ctr("content", "list", "--quiet", namespace=namespace).stdout.split())
+
+    def remove(self, reference, namespace="default"):
+        """Removes an image and waits for the garbage collection."""
+        self.ctr("images", "remove", "--sync", reference, namespace=namespace)
+
+    def collect_garbage(self):
+        """A full, awaited garbage collection: what a removal triggers, here of a lease that holds nothing."""
+        lease = self.ctr("leases", "create").stdout.strip()
+        self.ctr("leases", "delete", "--sync", lease)
