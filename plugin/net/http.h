@@ -52,9 +52,9 @@ struct HttpRequest {
   TlsOptions tls;
   bool http1 = false;  ///< Blobs: HTTP/1.1, one connection a stream (HTTP/2 streams share one congestion window).
   Duration connect_timeout = std::chrono::seconds(10);
-  Duration total_timeout{0};         ///< 0: none. Blobs rely on the stall floor instead.
-  std::uint64_t stall_bytes = 0;     ///< Stall floor: fewer bytes/s than this …
-  Duration stall_window{0};          ///< … for this long fails with kDeadlineExceeded. 0: none.
+  Duration total_timeout{0};      ///< 0: none. Blobs rely on the stall floor instead.
+  std::uint64_t stall_bytes = 0;  ///< Stall floor: fewer bytes/s than this …
+  Duration stall_window{0};       ///< … for this long fails with kDeadlineExceeded. 0: none.
 };
 
 struct ResponseHead {

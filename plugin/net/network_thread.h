@@ -1,8 +1,8 @@
 // The one thread that talks to the network: a libcurl multi handle, timers, and posted work.
 //
 // Thread rule: post() and fetch() from any thread (fetch never from the network thread itself); everything else on the
-// network thread only, that is from a TransferHandler, a timer or a posted function. State used only there needs no lock.
-// Ownership: the thread owns every transfer until its on_done returned. The destructor cancels all transfers
+// network thread only, that is from a TransferHandler, a timer or a posted function. State used only there needs no
+// lock. Ownership: the thread owns every transfer until its on_done returned. The destructor cancels all transfers
 // (on_done is called with kCancelled), drops timers and joins.
 #pragma once
 
@@ -19,12 +19,12 @@ namespace paceline::net {
 
 /// How a transfer ended and what it cost. Times count from start(); zero when the step did not happen.
 struct TransferEnd {
-  Status status;                  ///< ok: a complete HTTP message, whatever its status code.
-  bool aborted = false;           ///< A handler answered kAbort; status is then kCancelled.
-  bool reused = false;            ///< Ran over a connection that was already open.
-  Duration connect{0};            ///< TCP connect time of a new connection: one RTT.
-  Duration tls{0};                ///< TLS handshake alone.
-  Duration first_byte{0};         ///< From request sent to first byte of the response.
+  Status status;           ///< ok: a complete HTTP message, whatever its status code.
+  bool aborted = false;    ///< A handler answered kAbort; status is then kCancelled.
+  bool reused = false;     ///< Ran over a connection that was already open.
+  Duration connect{0};     ///< TCP connect time of a new connection: one RTT.
+  Duration tls{0};         ///< TLS handshake alone.
+  Duration first_byte{0};  ///< From request sent to first byte of the response.
   Duration total{0};
   std::uint64_t body_bytes = 0;
 };
@@ -50,10 +50,10 @@ class TransferHandler {
 /// fields freeze after the request).
 struct TcpSample {
   unsigned sockets = 0;
-  Duration rtt_min_connect{0};      ///< Smallest tcpi_rtt seen right after connect on any socket of this host so far.
-  Duration receive_rtt{0};          ///< Mean tcpi_rcv_rtt of sockets that have one.
-  std::uint64_t segments_in = 0;    ///< data_segs_in, summed over live and closed sockets: never falls.
-  std::uint64_t out_of_order = 0;   ///< rcv_ooopack, likewise.
+  Duration rtt_min_connect{0};     ///< Smallest tcpi_rtt seen right after connect on any socket of this host so far.
+  Duration receive_rtt{0};         ///< Mean tcpi_rcv_rtt of sockets that have one.
+  std::uint64_t segments_in = 0;   ///< data_segs_in, summed over live and closed sockets: never falls.
+  std::uint64_t out_of_order = 0;  ///< rcv_ooopack, likewise.
 };
 
 using TransferId = std::uint64_t;
@@ -65,6 +65,8 @@ struct NetworkOptions {
   std::string https_proxy;                   ///< From HTTPS_PROXY and so on by from_environment().
   std::string http_proxy;
   std::string no_proxy;
+  std::string
+      ca_bundle;  ///< PEM file instead of the system's trust (SSL_CERT_FILE, as containerd); empty: the system's.
   std::string user_agent = "paceline";
   static NetworkOptions from_environment();
 };
@@ -94,7 +96,7 @@ class NetworkThread {
   [[nodiscard]] TcpSample sample(const std::string& host_key);
 
   /// A whole small response, blocking the caller. The body is cut off with kResourceExhausted past `body_limit` bytes
-  /// (also when Content-Length announces more). Any thread but the network thread.
+  /// (also when Content-Length announces more). Without a total_timeout, 60 s. Any thread but the network thread.
   Result<HttpResponse> fetch(HttpRequest request, std::size_t body_limit);
 
   [[nodiscard]] bool on_network_thread() const;

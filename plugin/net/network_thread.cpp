@@ -1,0 +1,293 @@
+#include "plugin/net/network_thread.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "plugin/base/log.h"
+#include "plugin/net/easy_transfer.h"
+#include "plugin/net/socket_tracker.h"
+#include "plugin/net/timers.h"
+
+namespace paceline::net {
+namespace {
+
+constexpr Duration kLongestWait = std::chrono::minutes(1);
+
+struct MultiFree {
+  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+};
+struct ShareFree {
+  void operator()(CURLSH* share) const { curl_share_cleanup(share); }
+};
+
+CURLM* make_multi() {
+  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+  return initialised == CURLE_OK ? curl_multi_init() : nullptr;
+}
+
+/// Signals are the main thread's; SIGPIPE, which OpenSSL can raise, is nobody's.
+class BlockedSignals {
+ public:
+  BlockedSignals() {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  BlockedSignals(const BlockedSignals&) = delete;
+  BlockedSignals& operator=(const BlockedSignals&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
+
+class NetworkThread::Impl {
+ public:
+  explicit Impl(NetworkOptions options);
+  ~Impl();
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  void post(std::function<void()> work);
+  TransferId start(const HttpRequest& request, std::unique_ptr<TransferHandler> handler);
+  void cancel(TransferId id);
+  [[nodiscard]] bool on_network_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
+
+  Timers timers_;
+  SocketTracker sockets_;  // Before multi_: closing its connections reports here.
+
+ private:
+  void run();
+  /// False once the destructor waits.
+  bool run_posted();
+  void add_new_transfers();
+  void perform();
+  void report_finished();
+  void wait();
+  void shut_down();
+  void watch_for_stall(TransferId id, Duration period);
+  /// Takes the transfer out of the tables and out of libcurl, then tells its handler. Unknown ids are ignored.
+  void finish(TransferId id, Status status);
+
+  NetworkOptions options_;
+  // TLS sessions; libcurl's multi handle shares names and connections among its transfers, but not these.
+  std::unique_ptr<CURLSH, ShareFree> share_;
+  std::unique_ptr<CURLM, MultiFree> multi_;
+
+  struct Running {
+    std::unique_ptr<EasyTransfer> transfer;
+    TimerId stall_timer = 0;
+    bool added = false;  ///< To the multi handle.
+  };
+  std::unordered_map<TransferId, Running> transfers_;
+  std::vector<TransferId> new_transfers_;  ///< libcurl forbids adding and removing inside its callbacks.
+  std::vector<std::unique_ptr<EasyTransfer>> buried_;
+  bool performing_ = false;
+  TransferId last_id_ = 0;
+
+  std::mutex mutex_;
+  std::vector<std::function<void()>> posted_;
+  bool stopping_ = false;
+
+  std::thread thread_;  // Last: it uses all of the above.
+};
+
+NetworkThread::Impl::Impl(NetworkOptions options)
+    : options_(std::move(options)), share_(nullptr), multi_(make_multi()) {
+  share_.reset(curl_share_init());
+  if (!multi_ || !share_) {
+    spdlog::critical("network thread: libcurl could not be set up; out of memory?");
+    std::abort();
+  }
+  curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+  curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(options_.max_idle_connections));
+  // Tokens and manifests over HTTP/2 share a connection; blobs ask for HTTP/1.1 and never do.
+  curl_multi_setopt(multi_.get(), CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+
+  const BlockedSignals inherited_by_the_thread;
+  thread_ = std::thread([this] { run(); });
+  ::pthread_setname_np(thread_.native_handle(), "net");
+}
+
+NetworkThread::Impl::~Impl() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  curl_multi_wakeup(multi_.get());
+  thread_.join();
+}
+
+void NetworkThread::Impl::post(std::function<void()> work) {
+  bool first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    first = posted_.empty();
+    posted_.push_back(std::move(work));
+  }
+  if (first && !on_network_thread()) curl_multi_wakeup(multi_.get());
+}
+
+TransferId NetworkThread::Impl::start(const HttpRequest& request, std::unique_ptr<TransferHandler> handler) {
+  const TransferId id = ++last_id_;
+  const TransferEnvironment environment{.options = options_, .sockets = sockets_, .share = share_.get()};
+  transfers_[id].transfer = std::make_unique<EasyTransfer>(id, request, std::move(handler), environment);
+  new_transfers_.push_back(id);
+  if (request.stall_bytes > 0 && request.stall_window > Duration::zero()) {
+    watch_for_stall(id, std::max<Duration>(request.stall_window / StallWatch::kTicks, std::chrono::milliseconds(1)));
+  }
+  return id;
+}
+
+void NetworkThread::Impl::watch_for_stall(TransferId id, Duration period) {
+  transfers_[id].stall_timer = timers_.add(std::chrono::steady_clock::now() + period, [this, id, period] {
+    EasyTransfer& transfer = *transfers_.at(id).transfer;  // finish() cancels this timer.
+    if (transfer.stalled()) {
+      finish(id, fail(Code::kDeadlineExceeded, transfer.what() + ": stalled, slower than the stall floor allows"));
+    } else {
+      watch_for_stall(id, period);
+    }
+  });
+}
+
+void NetworkThread::Impl::cancel(TransferId id) {
+  const auto found = transfers_.find(id);
+  if (found == transfers_.end()) return;
+  EasyTransfer& transfer = *found->second.transfer;
+  if (transfer.in_handler()) {
+    transfer.interrupt();
+  } else {
+    finish(id, fail(Code::kCancelled, transfer.what() + ": cancelled"));
+  }
+}
+
+void NetworkThread::Impl::finish(TransferId id, Status status) {
+  const auto entry = transfers_.extract(id);
+  if (!entry) return;
+  Running running = std::move(entry.mapped());
+  timers_.cancel(running.stall_timer);
+  EasyTransfer& transfer = *running.transfer;
+  if (running.added && !performing_) curl_multi_remove_handle(multi_.get(), transfer.easy());
+  transfer.finish(std::move(status));
+  // Inside libcurl's callbacks the handle stays with libcurl a little longer, deaf.
+  if (running.added && performing_) buried_.push_back(std::move(running.transfer));
+}
+
+void NetworkThread::Impl::run() {
+  while (run_posted()) {
+    timers_.run_due(std::chrono::steady_clock::now());
+    add_new_transfers();
+    perform();
+    report_finished();
+    wait();
+  }
+  shut_down();
+}
+
+bool NetworkThread::Impl::run_posted() {
+  std::vector<std::function<void()>> work;
+  bool stopping = false;
+  {
+    const std::lock_guard lock(mutex_);
+    work.swap(posted_);
+    stopping = stopping_;
+  }
+  for (const std::function<void()>& function : work) function();
+  return !stopping;
+}
+
+void NetworkThread::Impl::add_new_transfers() {
+  for (const TransferId id : std::exchange(new_transfers_, {})) {
+    const auto found = transfers_.find(id);
+    if (found == transfers_.end()) continue;  // Cancelled meanwhile.
+    EasyTransfer& transfer = *found->second.transfer;
+    if (!transfer.prepared()) {
+      finish(id, transfer.prepared());
+    } else if (const CURLMcode code = curl_multi_add_handle(multi_.get(), transfer.easy()); code != CURLM_OK) {
+      finish(id, fail(Code::kInternal, transfer.what() + ": " + curl_multi_strerror(code)));
+    } else {
+      found->second.added = true;
+    }
+  }
+}
+
+void NetworkThread::Impl::perform() {
+  int running = 0;
+  performing_ = true;
+  const CURLMcode code = curl_multi_perform(multi_.get(), &running);
+  performing_ = false;
+  if (code != CURLM_OK) spdlog::error("network thread: {}", curl_multi_strerror(code));
+  for (const auto& transfer : buried_) curl_multi_remove_handle(multi_.get(), transfer->easy());
+  buried_.clear();
+}
+
+void NetworkThread::Impl::report_finished() {
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    const CURLcode code = message->data.result;
+    EasyTransfer* transfer = nullptr;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+    finish(transfer->id(), transfer->outcome(code));
+  }
+}
+
+void NetworkThread::Impl::wait() {
+  Duration timeout = kLongestWait;
+  if (const auto next = timers_.next()) timeout = std::min(timeout, Duration(*next - std::chrono::steady_clock::now()));
+  {
+    const std::lock_guard lock(mutex_);
+    if (!posted_.empty() || stopping_) timeout = Duration::zero();
+  }
+  if (!new_transfers_.empty()) timeout = Duration::zero();
+  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(std::max(timeout, Duration::zero()));
+  const CURLMcode code = curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(milliseconds.count()), nullptr);
+  if (code != CURLM_OK) {
+    spdlog::error("network thread: waiting: {}", curl_multi_strerror(code));
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));  // Not to spin.
+  }
+}
+
+void NetworkThread::Impl::shut_down() {
+  // A handler may start or post anew from its on_done; that ends here as well.
+  do {
+    timers_.clear();
+    while (!transfers_.empty()) cancel(transfers_.begin()->first);
+    run_posted();
+  } while (!transfers_.empty());
+  timers_.clear();
+}
+
+NetworkThread::NetworkThread(NetworkOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+NetworkThread::~NetworkThread() = default;
+
+void NetworkThread::post(std::function<void()> work) { impl_->post(std::move(work)); }
+
+TransferId NetworkThread::start(const HttpRequest& request, std::unique_ptr<TransferHandler> handler) {
+  return impl_->start(request, std::move(handler));
+}
+
+void NetworkThread::cancel(TransferId id) { impl_->cancel(id); }
+
+TimerId NetworkThread::after(Duration delay, std::function<void()> action) {
+  return impl_->timers_.add(std::chrono::steady_clock::now() + delay, std::move(action));
+}
+
+void NetworkThread::cancel_timer(TimerId id) { impl_->timers_.cancel(id); }
+
+TcpSample NetworkThread::sample(const std::string& host_key) { return impl_->sockets_.sample(host_key); }
+
+bool NetworkThread::on_network_thread() const { return impl_->on_network_thread(); }
+
+}  // namespace paceline::net
