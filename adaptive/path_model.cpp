@@ -13,14 +13,15 @@ constexpr double kPayload = 1448;  // bytes a segment
 double or_infinite(double rate) { return rate > 0 ? rate : kInfinite; }
 
 /// Slow start of n streams up to `rate`, then `rate`. Rounds double from the initial window (RFC 5681, IW RFC 6928):
-/// after k rounds n·IW·(2^k − 1) bytes are there.
+/// after k rounds n·IW·(2^k − 1) bytes are there. Large first windows (n·IW > rate·RTT) are still sent at `rate`.
 double fill_time(double bytes, double streams, double rate, double rtt) {
   if (bytes <= 0) return 0;
   const double window = streams * kInitialWindow;
   const double rounds = rtt > 0 ? std::ceil(std::log2(1 + rate * rtt / window)) : 0;  // infinite rate: never full
   const double ramped = window * (std::exp2(rounds) - 1);
-  if (rtt > 0 && bytes <= ramped) return rtt * std::ceil(std::log2(1 + bytes / window));
-  return rounds * rtt + (bytes - ramped) / rate;
+  const double at_rate = bytes / rate;
+  if (rtt > 0 && bytes <= ramped) return std::max(at_rate, rtt * std::ceil(std::log2(1 + bytes / window)));
+  return std::max(at_rate, rounds * rtt + (bytes - ramped) / rate);
 }
 
 double data_seconds(const Path& path, double bytes, unsigned streams, double stream_rate) {

@@ -76,7 +76,8 @@ class RangePlanner {
 
   /// For a stream that got nothing from next(): part of the running range with the longest time to go, if that is more
   /// than 6·(RTT + first byte), its rate no longer rises and the waste stays bounded; or all that is left of a range
-  /// that stopped moving. The planner is already updated when it returns.
+  /// that stopped moving. The planner is already updated when it returns. Not to be called while the caller itself
+  /// holds reads back (backpressure, a rate cap): a paused stream would look stalled.
   std::optional<Steal> steal(Time now, const StreamHint& hint);
 
   /// The range as it stands (position = first byte still missing); empty when closed.
