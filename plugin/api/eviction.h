@@ -1,0 +1,46 @@
+// Dropping hidden blobs on request: by digest, by image, or all.
+// Thread rule: evict() does disk I/O: call it from a worker.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "plugin/api/pull_control.h"
+#include "plugin/base/digest.h"
+#include "plugin/base/result.h"
+#include "plugin/oci/reference.h"
+#include "plugin/store/store.h"
+
+namespace paceline::api {
+
+struct EvictionReport {
+  std::uint64_t evicted_blobs = 0;
+  std::uint64_t evicted_bytes = 0;
+  std::uint64_t kept_blobs = 0;
+  std::vector<std::pair<std::string, Error>> failures;  ///< Target, why not.
+};
+
+class Eviction {
+ public:
+  Eviction(store::Store& store, const PullControl& pulls) : store_(store), pulls_(pulls) {}
+
+  void all();
+  /// A digest, or an image.
+  void target(const std::string& text);
+  [[nodiscard]] const EvictionReport& report() const { return report_; }
+
+ private:
+  void digest(const std::string& text, const Digest& digest);
+  void image(const std::string& text, const oci::Reference& reference);
+  Result<std::set<Digest>> blobs_of(const oci::Reference& reference) const;
+  void add_document(const Digest& digest, int depth, std::set<Digest>& found) const;
+  /// Of an image or of everything: what may not go is kept.
+  void drop(const Digest& digest);
+
+  store::Store& store_;
+  const PullControl& pulls_;
+  EvictionReport report_;
+};
+
+}  // namespace paceline::api
