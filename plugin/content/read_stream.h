@@ -1,0 +1,57 @@
+// One Read on gRPC's callback interface, made for containerd's unpack: one RPC per 32 KiB.
+//
+// The response is built by hand, bytes of protobuf around bytes of the file, in the slice that gRPC sends: the file is
+// read straight into it. What the page cache holds is read in the reaction (preadv2 with RWF_NOWAIT never waits for the
+// disk); anything else in the pool. The last message carries the status with it, so that a short read is one batch.
+// Thread rule: as WriteStream. Owns itself until OnDone.
+#pragma once
+
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <memory>
+#include <mutex>
+
+#include "plugin/base/worker_pool.h"
+#include "plugin/store/store.h"
+
+namespace paceline::content {
+
+class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+ public:
+  /// Answers `request`, a ReadContentRequest in wire format.
+  static ReadStream* start(store::Store& store, WorkerPool& pool, const grpc::ByteBuffer& request);
+
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override { delete this; }
+
+ private:
+  enum class State { kReading, kWriting, kFinished };
+
+  explicit ReadStream(WorkerPool& pool) : pool_(pool) {}
+  Status open(store::Store& store, const grpc::ByteBuffer& request);
+  void open_or_finish(store::Store& store, const grpc::ByteBuffer& request);
+  void next();
+  void read_rest();
+  void send();
+  void finish(const grpc::Status& status);
+
+  WorkerPool& pool_;
+  std::shared_ptr<const store::OpenBlob> blob_;
+  std::uint64_t position_ = 0;  // In the blob, of the next message.
+  std::uint64_t end_ = 0;
+  std::uint64_t sent_ = 0;
+
+  grpc_slice slice_{};      // The message being made: header, then data.
+  std::size_t header_ = 0;  // Bytes of it.
+  std::size_t length_ = 0;  // Bytes of data wanted.
+  std::size_t filled_ = 0;  // Bytes of data there.
+  grpc::ByteBuffer message_;
+
+  std::mutex mutex_;
+  State state_ = State::kReading;
+  bool cancelled_ = false;
+};
+
+}  // namespace paceline::content
