@@ -41,8 +41,10 @@ Meaning meaning(CURLcode code) {
               "check `client` of this host in hosts.toml: PEM files, certificate and key a pair"};
     case CURLE_SSL_CONNECT_ERROR:
       return {Code::kUnavailable, "TLS handshake failed", ""};
+    case CURLE_UNSUPPORTED_PROTOCOL:  // The URL was checked before: this is about what came back.
+    case CURLE_WEIRD_SERVER_REPLY:
+      return {Code::kUnavailable, "answer is not HTTP", ""};
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
       return {Code::kInvalidArgument, "URL not usable", ""};
     case CURLE_OUT_OF_MEMORY:
       return {Code::kResourceExhausted, "out of memory", ""};
