@@ -39,8 +39,8 @@ class Ingest {
   Status append(std::span<const std::byte> data);
   /// Cuts back to `offset` (≤ the present one); the hash starts again from the beginning of the file.
   Status truncate(std::uint64_t offset);
-  /// Once all bytes are in: syncs the data, so that commit() is only a rename. append() does this by itself when a known
-  /// total is reached.
+  /// Once all bytes are in: syncs the data, so that commit() is only a rename. append() does this by itself when a
+  /// known total is reached.
   Status sync();
   /// The digest of what was written so far.
   Digest digest();

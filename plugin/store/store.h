@@ -62,7 +62,7 @@ struct Usage {
   std::uint64_t pinned_bytes = 0;
   std::uint64_t partial_bytes = 0;  ///< Downloads and ingests in progress, as allocated on disk.
   std::uint64_t quota = 0, free_floor = 0, free_bytes = 0;
-  std::uint64_t evictions = 0;      ///< Since start.
+  std::uint64_t evictions = 0;  ///< Since start.
 };
 
 struct VerifyResult {
@@ -102,7 +102,8 @@ class Store {
 
   // ---- what containerd writes (one writer a ref; kUnavailable when the ref is being written)
   /// Opens or resumes the ingest of `ref`. `total` 0 and no `expected`: unknown.
-  Result<std::unique_ptr<Ingest>> open_ingest(const std::string& ref, std::uint64_t total, std::optional<Digest> expected);
+  Result<std::unique_ptr<Ingest>> open_ingest(const std::string& ref, std::uint64_t total,
+                                              std::optional<Digest> expected);
   Result<IngestStatus> ingest_status(const std::string& ref) const;
   [[nodiscard]] std::vector<IngestStatus> ingests() const;
   /// kNotFound when absent, kUnavailable while being written.
@@ -120,8 +121,8 @@ class Store {
 
   // ---- care
   [[nodiscard]] Usage usage() const;
-  /// Re-hashes every blob (or the given ones), reporting each; stops early when `report` answers false. A damaged hidden
-  /// blob is removed; a damaged listed one is left for its owner and reported.
+  /// Re-hashes every blob (or the given ones), reporting each; stops early when `report` answers false. A damaged
+  /// hidden blob is removed; a damaged listed one is left for its owner and reported.
   void verify(const std::vector<Digest>& only, const std::function<bool(const VerifyResult&)>& report);
 
  private:
