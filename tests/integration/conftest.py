@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import pathlib
 import re
 
 import pytest
@@ -22,7 +21,13 @@ def pytest_report_header(config):
 
 
 def pytest_generate_tests(metafunc):
-    if "version" in metafunc.fixturenames:
+    """`version`: every containerd. `way`: also every way that version's `ctr` pulls, "default" and "local"."""
+    if "way" in metafunc.fixturenames:
+        found = versions.all_versions()
+        pairs = [(suite, way) for suite in SUITES for way in ("default", "local")
+                 if way == "default" or found[suite].has_transfer_service]
+        metafunc.parametrize("version, way", pairs, indirect=["version"], scope="session")
+    elif "version" in metafunc.fixturenames:
         metafunc.parametrize("version", SUITES, indirect=True, scope="session")
 
 

@@ -16,14 +16,11 @@ def beyond_k_of_the_large_layer(request):
 
 
 @pytest.mark.sanitized
-@pytest.mark.parametrize("local", [False, True], ids=["default", "local"])
-def test_containerd_finishes_a_layer_from_where_the_upstream_died(make_node, closing, local):
+def test_containerd_finishes_a_layer_from_where_the_upstream_died(make_node, closing, way):
     node = make_node(settings=SETTINGS).start()
-    if local and not node.version.has_transfer_service:
-        pytest.skip("before 2.1 `ctr image pull` is always client-side: same as 'default'")
     image = images.make_image("handover", sizes=SIZES)
     upstream = closing(FaultRegistry(image, on_layers(for_the_daemon(beyond_k_of_the_large_layer))))
-    node.containerd.pull(upstream.reference, local=local)
+    node.containerd.pull(upstream.reference, local=way == "local")
     large = max(image.layers, key=lambda layer: len(layer.data)).digest
     _, others = upstream.layer_requests()
     assert {seen.path.rsplit("/", 1)[-1] for seen in others} == {large}

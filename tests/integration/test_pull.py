@@ -7,13 +7,10 @@ from harness.cri import ImageService
 
 
 @pytest.mark.sanitized
-@pytest.mark.parametrize("local", [False, True], ids=["default", "local"])
 @pytest.mark.parametrize("shape", ["oci", "docker", "index"])
-def test_ctr_pull_and_run(node, push, local, shape):
-    if local and not node.version.has_transfer_service:
-        pytest.skip("before 2.1 `ctr image pull` is always client-side: same as 'default'")
+def test_ctr_pull_and_run(node, push, way, shape):
     pushed = push(**{"oci": {}, "docker": {"kind": images.DOCKER}, "index": {"index": True}}[shape])
-    node.containerd.pull(pushed.reference, local=local)
+    node.containerd.pull(pushed.reference, local=way == "local")
     pushed.assert_fetched_once_by_the_daemon()
     assert node.containerd.run_image(pushed.reference) == pushed.image.output
 

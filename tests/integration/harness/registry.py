@@ -28,6 +28,29 @@ def basic(user, password):
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
+def push(host, image, repository, tag="latest", authorization=None):
+    """Uploads an image; returns its reference."""
+    headers = {"User-Agent": "harness"} | ({"Authorization": authorization} if authorization else {})
+    connection = http.client.HTTPConnection(host, timeout=60)
+
+    def ask(method, path, body=None, expect=201, **extra):
+        connection.request(method, path, body=body, headers=headers | extra)
+        response = connection.getresponse()
+        said = response.read()
+        assert response.status == expect, f"{method} {path}: {response.status} {said[:500]}"
+        return response
+
+    for digest, data in image.blobs.items():
+        location = ask("POST", f"/v2/{repository}/blobs/uploads/", b"", 202).headers["Location"]
+        target = urllib.parse.urlsplit(location)
+        ask("PUT", f"{target.path}?{target.query}&digest={digest}", data, **{"Content-Type": "application/octet-stream"})
+    for media_type, data in image.manifests:
+        name = tag if data == image.manifest else digest_of(data)
+        ask("PUT", f"/v2/{repository}/manifests/{name}", data, **{"Content-Type": media_type})
+    connection.close()
+    return f"{host}/{repository}:{tag}"
+
+
 class Registry:
     """Open, or with `auth` as a part of docker-registry's configuration."""
 
@@ -54,28 +77,8 @@ class Registry:
     def stop(self):
         self.process.stop()
 
-    # Pushing.
-
     def push(self, image, repository, tag="latest", authorization=None):
-        """Uploads an image; returns its reference."""
-        headers = {"User-Agent": "harness"} | ({"Authorization": authorization} if authorization else {})
-        connection = http.client.HTTPConnection(self.host, timeout=60)
-
-        def ask(method, path, body=None, expect=201, **extra):
-            connection.request(method, path, body=body, headers=headers | extra)
-            response = connection.getresponse()
-            said = response.read()
-            assert response.status == expect, f"{method} {path}: {response.status} {said[:500]}"
-            return response
-
-        for digest, data in image.blobs.items():
-            location = ask("POST", f"/v2/{repository}/blobs/uploads/", b"", 202).headers["Location"]
-            target = urllib.parse.urlsplit(location)
-            ask("PUT", f"{target.path}?{target.query}&digest={digest}", data, **{"Content-Type": "application/octet-stream"})
-        for media_type, data in image.manifests:
-            name = tag if data == image.manifest else digest_of(data)
-            ask("PUT", f"/v2/{repository}/manifests/{name}", data, **{"Content-Type": media_type})
-        return f"{self.host}/{repository}:{tag}"
+        return push(self.host, image, repository, tag, authorization)
 
     # The access log.
 

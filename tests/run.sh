@@ -1,0 +1,126 @@
+#!/bin/bash
+# All tests of Paceline, on Debian 12, as root. Installs what they need, builds, runs, and ends with "N passed, N failed".
+#
+# usage: run.sh [--quick]      --quick: without sanitizer builds, clang-tidy and all but one containerd version
+set -u
+cd "$(dirname "$0")/.."
+if [ "$(id -u)" != 0 ]; then exec sudo "$PWD/tests/run.sh" "$@"; fi
+quick=false
+case "${1:-}" in
+  "") ;;
+  --quick) quick=true ;;
+  *) sed -n '2,4s/^# \{0,1\}//p' "$0"; exit 2 ;;
+esac
+
+passed=0 failed=0 failures=()
+logs=build/test-logs
+mkdir -p $logs
+python=/usr/bin/python3  # Debian's, which the python3-* packages belong to.
+
+section() { printf '\n=== %s  [%d:%02d]\n' "$1" $((SECONDS / 60)) $((SECONDS % 60)); }
+
+count() {  # count NAME PASSED FAILED
+  passed=$((passed + $2)) failed=$((failed + $3))
+  if [ "$3" -gt 0 ]; then failures+=("$1: $3"); fi
+}
+
+# check NAME COMMAND...: one pass or failure; quiet unless it fails.
+check() {
+  local name=$1 log
+  log=$logs/$(tr -c 'a-z0-9\n' - <<< "$name").log
+  shift
+  if "$@" > "$log" 2>&1; then
+    count "$name" 1 0
+    return 0
+  fi
+  tail -n 80 "$log"
+  echo "FAILED: $name (all of it: $log)"
+  count "$name" 0 1
+  return 1
+}
+
+# ThreadSanitizer of GCC 12 needs the address space laid out without the newer kernels' extra randomness.
+in_layout_of() { if [ "$1" = tsan ]; then shift; setarch -R "$@"; else shift; "$@"; fi; }
+
+build() {  # build PRESET
+  section "build: $1"
+  check "configure $1" cmake --preset "$1" && check "build $1" in_layout_of "$1" cmake --build --preset "$1"
+}
+
+unit_tests() {  # unit_tests PRESET
+  section "unit and fault tests: $1"
+  local log=$logs/ctest-$1.log bad all
+  in_layout_of "$1" env TSAN_OPTIONS="suppressions=$PWD/tests/sanitizers/tsan.supp" \
+    ctest --preset "$1" -j"$(nproc)" > "$log" 2>&1
+  read -r bad all < <(sed -n 's/.*tests passed, \([0-9]*\) tests failed out of \([0-9]*\).*/\1 \2/p' "$log") || true
+  if [ -z "${all:-}" ]; then
+    tail -n 40 "$log"
+    count "ctest $1" 0 1
+    return
+  fi
+  if [ "$bad" -gt 0 ]; then tail -n 200 "$log"; fi
+  echo "$((all - bad)) of $all passed"
+  count "ctest $1" $((all - bad)) "$bad"
+}
+
+integration_tests() {  # integration_tests PRESET [PYTEST ARGUMENTS...]
+  section "integration tests, daemon of build $1: ${*:2}"
+  local preset=$1 xml=$logs/integration-$1.xml good bad
+  shift
+  rm -f "$xml"
+  in_layout_of "$preset" env PACELINE_BIN_DIR="$PWD/build/$preset/bin" PYTHONDONTWRITEBYTECODE=1 \
+    $python -m pytest tests/integration -q --durations=10 --junitxml="$xml" "$@" 2>&1 | tee "$logs/integration-$preset.log"
+  read -r good bad < <($python - "$xml" <<'PYTHON'
+import sys, xml.etree.ElementTree as tree
+try:
+    suite = tree.parse(sys.argv[1]).getroot().find("testsuite")
+    bad = int(suite.get("failures")) + int(suite.get("errors"))
+    print(int(suite.get("tests")) - bad - int(suite.get("skipped")), bad)
+except (OSError, tree.ParseError):
+    print(0, 1)  # It did not get as far as a result.
+PYTHON
+  )
+  if [ "$((good + bad))" = 0 ]; then bad=1; echo "no test ran"; fi
+  count "integration $preset" "$good" "$bad"
+}
+
+section "packages"
+packaging/install-dependencies.sh build run demo test || { echo "0 passed, 1 failed"; exit 1; }
+[ -d /var/lib/apt/lists ] && apt-get indextargets --format '$(LABEL)' | grep -qx Debian || apt-get update -qq
+
+section "format and scripts"
+check "clang-format" sh -c "find adaptive plugin tests -name '*.h' -o -name '*.cpp' | xargs clang-format --dry-run --Werror"
+check "shell syntax" sh -c "for f in \$(find packaging tests -name '*.sh'); do bash -n \"\$f\" || exit 1; done"
+
+section "other containerd versions"
+check "containerd packages" tests/integration/harness/debs.sh build/containerd trixie forky
+cat "$logs/containerd-packages.log"
+
+if build release; then
+  unit_tests release
+  if [ -x tests/conformance/run.sh ]; then
+    section "containerd's content conformance suite"
+    if check "conformance" tests/conformance/run.sh; then tail -n 3 "$logs/conformance.log"; fi
+  fi
+  if $quick; then
+    PACELINE_CONTAINERD=bookworm integration_tests release
+  else
+    integration_tests release
+  fi
+fi
+
+if ! $quick; then
+  for preset in asan tsan; do
+    if build $preset; then
+      unit_tests $preset
+      PACELINE_CONTAINERD=bookworm integration_tests $preset -m sanitized
+    fi
+  done
+  section "clang-tidy"
+  if check "clang-tidy" tests/lint.sh build/release; then tail -n 1 "$logs/clang-tidy.log"; fi
+fi
+
+section "done"
+if [ ${#failures[@]} -gt 0 ]; then printf 'failed: %s\n' "${failures[@]}"; fi
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
