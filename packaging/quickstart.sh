@@ -172,7 +172,7 @@ seconds() {
 # fetched_layers REPOSITORY: how many layer requests the registry's access log has from containerd, and from pacelined.
 fetched_layers() {
   grep -F "GET /v2/$1/blobs/" "$work/registry.log" | awk -F'"' '
-    $6 ~ /^paceline\// { ours++ } $6 !~ /^paceline\// { others++ } END { print others + 0, ours + 0 }'
+    $6 ~ /^paceline/ { ours++ } $6 !~ /^paceline/ { others++ } END { print others + 0, ours + 0 }'
 }
 
 hosts=(--hosts-dir "$work/certs.d")

@@ -5,7 +5,9 @@ import pytest
 from harness import images
 from harness.containerd import Containerd
 from harness.cri import ImageService
+from harness.fault_registry import FaultRegistry
 from harness.registry import Registry, TokenServer, basic, basic_auth
+from harness.slow_link import SlowLink
 
 pytestmark = pytest.mark.no_daemon
 
@@ -50,3 +52,14 @@ def test_private_registries_want_their_credentials(tmp_path, version, closing, p
         assert plain.pull(reference, check=False, timeout=60).returncode != 0
         plain.pull(reference, user="alice:wonder")
         assert plain.run_image(reference) == image.output
+
+
+@pytest.mark.parametrize("index", [False, True], ids=["image", "index"])
+def test_the_scripted_registry_without_a_fault_is_a_registry(plain, closing, index):
+    image = images.make_image("faultless", index=index)
+    upstream = closing(FaultRegistry(image))
+    link = closing(SlowLink(upstream.host, 10 * images.MIB))
+    reference = upstream.reference.replace(upstream.host, link.host)
+    plain.pull(reference)
+    assert plain.run_image(reference) == image.output
+    assert link.relayed > image.layer_bytes

@@ -7,6 +7,7 @@ import stat
 import pytest
 
 from harness import images
+from harness.cri import ImageService
 from harness.pacelined import Pacelined
 from harness.registry import Registry, TokenServer, basic, basic_auth
 
@@ -49,6 +50,14 @@ def test_ctr_with_a_user(node, private):
     private.assert_fetched_by_the_daemon_alone()
     assert node.containerd.run_image(private.reference) == private.image.output
     assert_no_secret_in(node.daemon.log())
+
+
+def test_cri_with_credentials(make_node, closing, private):
+    node = make_node(cri=True).start()
+    service = closing(ImageService(node.containerd.address))
+    service.pull(private.reference, USER, PASSWORD)
+    private.assert_fetched_by_the_daemon_alone()
+    assert node.containerd.run_image(private.reference, namespace="k8s.io") == private.image.output
 
 
 def test_the_daemons_credentials_are_not_for_callers(node, private):

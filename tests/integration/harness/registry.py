@@ -21,7 +21,7 @@ Request = collections.namedtuple("Request", "method path agent status bytes")
 
 def is_ours(agent):
     """Whether a User-Agent is the daemon's; everything else is containerd, ctr or this harness."""
-    return agent.startswith("paceline/")
+    return agent.split("/")[0] == "paceline"
 
 
 def basic(user, password):
