@@ -15,6 +15,7 @@
 #include "plugin/net/http.h"
 #include "plugin/net/network_thread.h"
 #include "plugin/oci/manifest.h"
+#include "plugin/registry/patient_fetch.h"
 
 namespace paceline::registry {
 
@@ -43,10 +44,10 @@ struct Document {
 
 /// An upstream answer to hand back to a mirror's client unchanged: what it said when it did not answer 200.
 struct Refusal {
-  int status = 0;              ///< 401, 403, 404, 429, 5xx …; 0: no endpoint answered.
-  net::Headers headers;        ///< WWW-Authenticate, Retry-After, Content-Type.
-  std::string body;            ///< At most 64 KiB.
-  Error error;                 ///< The same in words.
+  int status = 0;        ///< 401, 403, 404, 429, 5xx …; 0: no endpoint answered.
+  net::Headers headers;  ///< All of them but those that frame the body or belong to the connection.
+  std::string body;      ///< At most 64 KiB.
+  Error error;           ///< The same in words.
 };
 
 /// What the factory hands to each repository; borrowed, outlives all repositories.
@@ -55,6 +56,8 @@ struct RegistryContext {
   HostsDirectory& hosts;
   CredentialStore& credentials;
   TokenService& tokens;
+  const Clock& clock;
+  RetryPolicy retry = {};
 };
 
 class Repository {
@@ -71,7 +74,8 @@ class Repository {
   /// GET blobs/<digest>, whole, for small blobs (the config) of at most `limit` bytes; follows redirects.
   virtual Result<std::string> small_blob(const Digest& digest, std::size_t limit) = 0;
 
-  /// How many endpoints (mirrors, then the registry) may be asked for blobs.
+  /// How many endpoints (mirrors, then the registry) may be asked for blobs. Never 0: where the settings are broken or
+  /// leave none, blob_request(…, 0) says so.
   virtual std::size_t endpoints() = 0;
 
   /// The request for a blob at endpoint `index`, Authorization included (may fetch a token); no Range header yet.
@@ -81,8 +85,9 @@ class Repository {
   /// Ok: ask blob_request() again. kCaller access cannot renew and answers kUnauthenticated.
   virtual Status reauthorize(std::size_t index, const std::string& challenge, const std::string& rejected) = 0;
 
-  /// Any other request under /v2/<repository>/ (tags/list, a blob's HEAD, a referrers list) as the mirror's client sent it:
-  /// the authorised request for endpoint `index`. `path` starts after the repository and the slash.
+  /// Any other request under /v2/<repository>/ (tags/list, a blob's HEAD, a referrers list) as the mirror's client sent
+  /// it: the authorised request for endpoint `index`. `path` starts after the repository and the slash; "..", "//" and
+  /// methods other than GET and HEAD are refused.
   virtual Result<net::HttpRequest> request(const std::string& method, const std::string& path, std::size_t index) = 0;
 };
 
@@ -90,7 +95,8 @@ class Repository {
 class Registries {
  public:
   explicit Registries(RegistryContext context) : context_(context) {}
-  [[nodiscard]] std::shared_ptr<Repository> open(const std::string& registry, const std::string& repository, Access access);
+  [[nodiscard]] std::shared_ptr<Repository> open(const std::string& registry, const std::string& repository,
+                                                 Access access);
 
  private:
   RegistryContext context_;
