@@ -108,7 +108,9 @@ Reason RampHoldTrim::evaluate(const Observation& o) {
   rtt_now_ = sane(o.rtt_now);
 
   const bool clock_back = ticked_ && o.now < last_now_;
-  if (clock_back && cool_until_) *cool_until_ -= last_now_ - o.now;
+  if (clock_back && cool_until_) {  // what is left of the cool-down, on the new clock
+    cool_until_ = o.now + std::max(Duration{0}, *cool_until_ - last_now_);
+  }
   if (o.throttled < throttled_) throttled_ = o.throttled;
   if (o.throttled > throttled_) return throttle(o);
 

@@ -24,6 +24,11 @@ double delay_of(const StreamHint& hint) {
   return std::max(0.0, seconds(hint.rtt)) + std::max(0.0, seconds(hint.first_byte));
 }
 
+/// A rate is measured over about an RTT: shorter windows see the bursts of slow start.
+Duration window_of(const StreamHint& hint) {
+  return std::clamp<Duration>(hint.rtt, std::chrono::milliseconds(100), std::chrono::milliseconds(500));
+}
+
 double positive(double rate) { return rate > 0 && std::isfinite(rate) ? rate : 0; }
 
 std::uint64_t to_bytes(double bytes) {
@@ -77,7 +82,7 @@ void RangePlanner::set_single_stream(LayerId layer) {
 }
 
 std::optional<Range> RangePlanner::next(const StreamHint& hint) {
-  window_ = std::clamp<Duration>(hint.rtt, std::chrono::milliseconds(50), std::chrono::milliseconds(500));
+  window_ = window_of(hint);
   if (open_.empty()) return std::nullopt;
   const std::uint64_t order = *open_.begin();
   Layer& l = layers_.at(order);
@@ -175,6 +180,7 @@ std::uint64_t RangePlanner::close(RangeId id) {
 
 std::optional<Steal> RangePlanner::steal(Time now, const StreamHint& hint) {
   if (!tail()) return std::nullopt;
+  window_ = window_of(hint);
   const double delay = delay_of(hint);
   const double budget = kMaxWaste * static_cast<double>(total_) - static_cast<double>(wasted_);
 
@@ -246,12 +252,14 @@ Steal RangePlanner::split(RangeId id, std::uint64_t keep, double in_flight) {
   return s;
 }
 
-/// The smoothed rate, or less when the running window says that the stream slowed down.
+/// The smoothed rate, or less when its window stays open because the stream slowed down: half for each window overdue,
+/// but not less than what arrives.
 double RangePlanner::current_rate(const Active& a, Time now) const {
   if (!a.window_start || a.rate == 0) return a.rate;
-  const Duration open = now - *a.window_start;
-  if (open < 2 * window_) return a.rate;
-  return std::min(a.rate, std::max(1.0, static_cast<double>(a.window_bytes) / seconds(open)));
+  const double windows = seconds(now - *a.window_start) / seconds(window_);
+  if (windows < 2) return a.rate;
+  const double arriving = static_cast<double>(a.window_bytes) / (windows * seconds(window_));
+  return std::min(a.rate, std::max({1.0, arriving, a.rate * std::exp2(1 - windows)}));
 }
 
 std::optional<Range> RangePlanner::running(RangeId id) const {
