@@ -26,7 +26,7 @@ double delay_of(const StreamHint& hint) {
 
 /// A rate is measured over about an RTT: shorter windows see the bursts of slow start.
 Duration window_of(const StreamHint& hint) {
-  return std::clamp<Duration>(hint.rtt, std::chrono::milliseconds(100), std::chrono::milliseconds(500));
+  return std::clamp<Duration>(hint.rtt, std::chrono::milliseconds(50), std::chrono::milliseconds(500));
 }
 
 double positive(double rate) { return rate > 0 && std::isfinite(rate) ? rate : 0; }

@@ -137,7 +137,7 @@ class RangePlanner {
   RangeId next_id_ = 1;
   std::uint64_t next_order_ = 0;
   std::uint64_t pooled_ = 0, running_ = 0, total_ = 0, wasted_ = 0;
-  Duration window_{std::chrono::milliseconds(100)};  // of the rate measurement: about an RTT
+  Duration window_{std::chrono::milliseconds(50)};  // of the rate measurement: about an RTT
 };
 
 }  // namespace paceline::adaptive
