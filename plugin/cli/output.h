@@ -1,0 +1,42 @@
+// Where a command prints: results to standard output, errors to standard error. Thread rule: one thread.
+#pragma once
+
+#include <ostream>
+#include <string_view>
+
+#include "plugin/cli/failure.h"
+#include "plugin/cli/json.h"
+#include "plugin/cli/options.h"
+#include "plugin/cli/style.h"
+#include "plugin/cli/terminal.h"
+
+namespace paceline::cli {
+
+class Output {
+ public:
+  Output(const Options& options, const Terminal& terminal, const Terminal& error_terminal, std::ostream& out,
+         std::ostream& err);
+
+  [[nodiscard]] bool json() const { return json_; }
+  [[nodiscard]] const Style& style() const { return style_; }
+  [[nodiscard]] const Terminal& terminal() const { return terminal_; }
+  /// Bars that are redrawn in place.
+  [[nodiscard]] bool live() const { return !json_ && terminal_.interactive(); }
+
+  void text(std::string_view text);  ///< As it is.
+  void line(std::string_view text);
+  void object(const Json& object);  ///< One line.
+  void error(std::string_view message);
+  /// Prints the failure and answers what to exit with.
+  Exit fail(const Failure& failure);
+
+ private:
+  const Terminal& terminal_;
+  std::ostream& out_;
+  std::ostream& err_;
+  bool json_;
+  Style style_;
+  Style error_style_;
+};
+
+}  // namespace paceline::cli
