@@ -163,7 +163,14 @@ void EasyTransfer::set_callbacks() {
   curl_easy_setopt(easy_, CURLOPT_CLOSESOCKETDATA, &sockets_);
 }
 
-bool EasyTransfer::stalled() { return requested_ && stall_watch_ && stall_watch_->tick(body_bytes_); }
+bool EasyTransfer::stalled() { return requested_ && !paused_ && stall_watch_ && stall_watch_->tick(body_bytes_); }
+
+void EasyTransfer::resume() {
+  if (!std::exchange(paused_, false)) return;
+  // A pause is no stall: the next window starts now.
+  if (stall_watch_) stall_watch_->restart(body_bytes_);
+  curl_easy_pause(easy_, CURLPAUSE_CONT);
+}
 
 Status EasyTransfer::outcome(CURLcode code) const {
   if (aborted_) return fail(Code::kCancelled, what_ + ": ended by its receiver");
@@ -251,8 +258,14 @@ bool EasyTransfer::receive_body(std::span<const std::byte> data) {
 template <class Call>
 bool EasyTransfer::call_handler(Call call) {
   in_handler_ = true;
-  aborted_ = call() == Flow::kAbort;
+  const Flow flow = call();
   in_handler_ = false;
+  aborted_ = flow == Flow::kAbort;
+  if (flow == Flow::kPause) {
+    paused_ = true;
+    // Not CURL_WRITEFUNC_PAUSE, which would deliver the same bytes again.
+    curl_easy_pause(easy_, CURLPAUSE_RECV);
+  }
   return !aborted_ && !interrupted_;
 }
 

@@ -46,6 +46,9 @@ class EasyTransfer {
   /// Ends it with kCancelled when its handler returns.
   void interrupt() { interrupted_ = true; }
 
+  /// Lets a body go on that its handler paused. May deliver held-back data before it returns.
+  void resume();
+
   /// Feeds the stall watch; true when the transfer must end. Counts from the request's sending: before that the
   /// connect timeout rules.
   bool stalled();
@@ -97,6 +100,7 @@ class EasyTransfer {
   bool in_handler_ = false;
   bool aborted_ = false;
   bool interrupted_ = false;
+  bool paused_ = false;
   std::array<char, CURL_ERROR_SIZE> error_text_{};
 };
 

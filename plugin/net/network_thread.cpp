@@ -62,6 +62,8 @@ class NetworkThread::Impl {
   void post(std::function<void()> work);
   TransferId start(const HttpRequest& request, std::unique_ptr<TransferHandler> handler);
   void cancel(TransferId id);
+  void resume(TransferId id);
+  void refuse_new_transfers();
   [[nodiscard]] bool on_network_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
 
   Timers timers_;
@@ -75,7 +77,7 @@ class NetworkThread::Impl {
   void perform();
   void report_finished();
   void wait();
-  void shut_down();
+  void end_everything();
   void watch_for_stall(TransferId id, Duration period);
   /// Takes the transfer out of the tables and out of libcurl, then tells its handler. Unknown ids are ignored.
   void finish(TransferId id, Status status);
@@ -94,6 +96,7 @@ class NetworkThread::Impl {
   std::vector<TransferId> new_transfers_;  ///< libcurl forbids adding and removing inside its callbacks.
   std::vector<std::unique_ptr<EasyTransfer>> buried_;
   bool performing_ = false;
+  bool refusing_ = false;  ///< shut_down() was called.
   TransferId last_id_ = 0;
 
   std::mutex mutex_;
@@ -172,6 +175,17 @@ void NetworkThread::Impl::cancel(TransferId id) {
   }
 }
 
+void NetworkThread::Impl::resume(TransferId id) {
+  if (const auto found = transfers_.find(id); found != transfers_.end()) found->second.transfer->resume();
+}
+
+void NetworkThread::Impl::refuse_new_transfers() {
+  refusing_ = true;
+  std::vector<TransferId> ids;
+  for (const auto& [id, running] : transfers_) ids.push_back(id);
+  for (const TransferId id : ids) cancel(id);
+}
+
 void NetworkThread::Impl::finish(TransferId id, Status status) {
   const auto entry = transfers_.extract(id);
   if (!entry) return;
@@ -192,7 +206,7 @@ void NetworkThread::Impl::run() {
     report_finished();
     wait();
   }
-  shut_down();
+  end_everything();
 }
 
 bool NetworkThread::Impl::run_posted() {
@@ -212,7 +226,9 @@ void NetworkThread::Impl::add_new_transfers() {
     const auto found = transfers_.find(id);
     if (found == transfers_.end()) continue;  // Cancelled meanwhile.
     EasyTransfer& transfer = *found->second.transfer;
-    if (!transfer.prepared()) {
+    if (refusing_) {
+      finish(id, fail(Code::kCancelled, transfer.what() + ": the network is shut down"));
+    } else if (!transfer.prepared()) {
       finish(id, transfer.prepared());
     } else if (const CURLMcode code = curl_multi_add_handle(multi_.get(), transfer.easy()); code != CURLM_OK) {
       finish(id, fail(Code::kInternal, transfer.what() + ": " + curl_multi_strerror(code)));
@@ -259,7 +275,7 @@ void NetworkThread::Impl::wait() {
   }
 }
 
-void NetworkThread::Impl::shut_down() {
+void NetworkThread::Impl::end_everything() {
   // A handler may start or post anew from its on_done; that ends here as well.
   do {
     timers_.clear();
@@ -279,6 +295,12 @@ TransferId NetworkThread::start(const HttpRequest& request, std::unique_ptr<Tran
 }
 
 void NetworkThread::cancel(TransferId id) { impl_->cancel(id); }
+
+void NetworkThread::resume(TransferId id) { impl_->resume(id); }
+
+void NetworkThread::shut_down() {
+  impl_->post([impl = impl_.get()] { impl->refuse_new_transfers(); });
+}
 
 TimerId NetworkThread::after(Duration delay, std::function<void()> action) {
   return impl_->timers_.add(std::chrono::steady_clock::now() + delay, std::move(action));

@@ -25,6 +25,12 @@ class StallWatch {
     return ++ticks_ > kTicks && static_cast<double>(bytes_so_far - window_start) < floor_;
   }
 
+  /// Forgets what was measured; a whole window passes before the next verdict.
+  void restart(std::uint64_t bytes_so_far) {
+    history_.fill(bytes_so_far);
+    ticks_ = 0;
+  }
+
  private:
   double floor_;
   std::array<std::uint64_t, kTicks> history_{};
