@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "plugin/base/log.h"
@@ -235,9 +236,7 @@ Status WriteSession::append(const api::WriteContentRequest& request, api::WriteC
   } else if (offset + shift != here) {
     return fail(Code::kOutOfRange, fmt::format("write at {} must be at the present offset {}", offset, here - shift));
   }
-  if (!request.data().empty()) {
-    if (auto appended = ingest_->append(std::as_bytes(std::span(request.data()))); !appended) return appended;
-  }
+  if (auto stored = store_data(request); !stored) return stored;
   const auto& status = ingest_->status();
   response.set_offset(static_cast<std::int64_t>(status.offset - shift_.value_or(0)));
   response.set_total(static_cast<std::int64_t>(total_));
@@ -245,6 +244,17 @@ Status WriteSession::append(const api::WriteContentRequest& request, api::WriteC
   set_time(*response.mutable_started_at(), status.started);
   set_time(*response.mutable_updated_at(), status.updated);
   return {};
+}
+
+Status WriteSession::store_data(const api::WriteContentRequest& request) {
+  if (request.data().empty()) return {};
+  // To containerd a total is an announcement, and what counts comes with COMMIT: its metadata layer appends to a blob
+  // of another namespace under the old blob's total. The free-space floor bounds what a client can write.
+  const auto& status = ingest_->status();
+  if (status.total > 0 && request.data().size() > status.total - std::min(status.offset, status.total)) {
+    ingest_->set_total(0);
+  }
+  return ingest_->append(std::as_bytes(std::span(request.data())));
 }
 
 Result<WriteSession::Outcome> WriteSession::commit(const api::WriteContentRequest& request,
@@ -260,11 +270,7 @@ Result<WriteSession::Outcome> WriteSession::commit(const api::WriteContentReques
     return failed(
         {Code::kOutOfRange, fmt::format("commit at {}, but the ingest is at {}", offset, here - shift_.value_or(0))});
   }
-  if (!request.data().empty()) {
-    if (auto appended = ingest_->append(std::as_bytes(std::span(request.data()))); !appended) {
-      return failed(std::move(appended.error()));
-    }
-  }
+  if (auto stored = store_data(request); !stored) return failed(std::move(stored.error()));
   const auto status = ingest_->status();
   auto digest = ingest_->commit(total_ > 0 ? std::optional(total_) : std::nullopt, expected_, *labels);
   if (!digest) {

@@ -68,6 +68,7 @@ class WriteSession {
   Result<Outcome> stat_virtual(api::WriteContentResponse& response);
   Status resume_what_was_fetched();
   Status append(const api::WriteContentRequest& request, api::WriteContentResponse& response);
+  Status store_data(const api::WriteContentRequest& request);
   Result<Outcome> commit(const api::WriteContentRequest& request, api::WriteContentResponse& response);
   Result<Outcome> commit_virtual(const api::WriteContentRequest& request, api::WriteContentResponse& response);
 
