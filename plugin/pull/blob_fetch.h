@@ -60,10 +60,11 @@ struct BlobFetch {
   Path* path = nullptr;
   bool single_stream = false;
 
-  unsigned failures = 0;     ///< In a row, without a byte in between.
+  unsigned failures = 0;     ///< In a row, without a byte in between; streams that fail together count as one.
+  TimePoint failed_at;       ///< When the last one was counted.
   unsigned relocations = 0;  ///< Redirects and renewals in a row, without a byte in between.
   unsigned throttles = 0;    ///< In a row.
-  bool restarted = false;    ///< The resumed bytes were bad once: fetched again from nothing.
+  bool restarted = false;    ///< Its pieces were bad once: fetched again from nothing.
 
   bool hashing = false;
   std::optional<Error> failed;  ///< Given up; lands when the hashing task has let go of the file.

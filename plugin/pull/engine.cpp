@@ -203,11 +203,13 @@ void TransferEngine::hashed(const Blob& blob, const Status& status, bool finishe
     if (status.error().code == Code::kFailedPrecondition) {
       spdlog::warn("blob {} from {}: {}", blob->digest.to_string(), net::redact(blob->request.url),
                    status.error().message);
-      const bool was_resumed = blob->counters->resumed.load() > 0 && !blob->restarted;
+      // Pieces of several attempts: one of them may have been bad (a disk that lost what the progress file claims, a
+      // broken connection's last bytes). A blob in one piece would only come the same way again.
+      const bool patched = blob->counters->resumed.load() > 0 || blob->counters->retries.load() > 0;
+      const bool again = patched && !std::exchange(blob->restarted, true);
       blob->counters->received = 0;
       blob->counters->resumed = 0;
-      if (was_resumed) {  // The disk may have lost what the progress file claims: once more from nothing.
-        blob->restarted = true;
+      if (again) {
         locate({blob});
       } else {
         next_place(blob, status.error());

@@ -88,6 +88,7 @@ void TransferEngine::start_stream(Path& path, PullKey pull, const adaptive::Rang
   stream->serial = path.serial(pull);
   stream->range = range.id;
   stream->position = range.first;
+  stream->started = clock_.now();
 
   net::HttpRequest request = blob->request;
   request.http1 = true;
@@ -210,7 +211,12 @@ void TransferEngine::back_off(const std::shared_ptr<Stream>& stream, const Error
   const Blob& blob = stream->blob;
   ++blob->counters->retries;
   stream->path->retried();
-  if (++blob->failures > config_.fetch.retries) {
+  // One fault of the path ends all its streams at once: that is one failure, not one a stream.
+  if (blob->failures == 0 || stream->started > blob->failed_at) {
+    ++blob->failures;
+    blob->failed_at = clock_.now();
+  }
+  if (blob->failures > config_.fetch.retries) {
     give_back(*stream);
     next_place(blob, why);
     return;

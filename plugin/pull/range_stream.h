@@ -26,6 +26,7 @@ struct Stream {
   std::uint64_t skip = 0;      ///< Bytes of the body before the range: a host without ranges sends them again.
   std::uint64_t position = 0;  ///< Next byte of the blob to write.
   std::uint64_t bytes = 0;     ///< Written.
+  TimePoint started;
   Answer answer;
   Status write_status;
   /// The planner that still knows the range; null when it was closed meanwhile.

@@ -1,0 +1,43 @@
+#include "plugin/pull/path.h"
+
+#include <gtest/gtest.h>
+
+namespace paceline::pull {
+namespace {
+
+const config::Concurrency kFixed{.mode = config::ConcurrencyMode::kFixed, .streams = 3, .max_streams = 16};
+
+TEST(Path, AFixedPolicyAllowsItsNumber) {
+  Path path("host:443", kFixed, std::nullopt);
+  path.open_planner(1, true).add(1, 100'000'000);
+  path.wake(100'000'000, 1, {}, 0);
+  EXPECT_EQ(path.budget().limit(), 3U);
+  EXPECT_EQ(path.snapshot(adaptive::Time{0}).policy, "fixed:3");
+}
+
+TEST(Path, AnAdaptivePolicyStartsWithinThePapersPrior) {
+  Path path("host:443", {}, std::nullopt);
+  path.open_planner(1, true).add(1, 100'000'000);
+  path.wake(100'000'000, 1, {}, 0);
+  EXPECT_GE(path.budget().limit(), 5U);
+  EXPECT_LE(path.budget().limit(), 7U);
+}
+
+TEST(Path, ANewPlannerOfTheSamePullHasAnotherSerial) {
+  Path path("host:443", {}, std::nullopt);
+  path.open_planner(1, true).add(1, 10);
+  const auto first = path.serial(1);
+  path.close(1);
+  EXPECT_EQ(path.serial(1), 0U);
+  path.open_planner(1, true).add(1, 10);
+  EXPECT_NE(path.serial(1), first);
+}
+
+TEST(Path, RemembersThatAHostServesNoRanges) {
+  adaptive::PathProfile profile;
+  profile.ranges_ok = false;
+  EXPECT_FALSE(Path("host:443", {}, profile).ranges());
+}
+
+}  // namespace
+}  // namespace paceline::pull
