@@ -1,0 +1,9 @@
+#!/bin/sh
+# All benchmarks, one after the other, against the release build; results as CSV under docs/results.
+# usage: run.sh        REPS (5) repetitions of each
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+echo "== content service: Read and Write against containerd's own and the bare file"
+"$here/content.sh"
+echo "== fetch, verify and sync of 1 GB over loopback"
+/usr/bin/python3 "$here/fetch.py" --reps "${REPS:-5}"
