@@ -165,11 +165,11 @@ void EasyTransfer::set_callbacks() {
 
 bool EasyTransfer::stalled() { return requested_ && !paused_ && stall_watch_ && stall_watch_->tick(body_bytes_); }
 
-void EasyTransfer::resume() {
-  if (!std::exchange(paused_, false)) return;
+CURLcode EasyTransfer::resume() {
+  if (!std::exchange(paused_, false)) return CURLE_OK;
   // A pause is no stall: the next window starts now.
   if (stall_watch_) stall_watch_->restart(body_bytes_);
-  curl_easy_pause(easy_, CURLPAUSE_CONT);
+  return curl_easy_pause(easy_, CURLPAUSE_CONT);
 }
 
 Status EasyTransfer::outcome(CURLcode code) const {
@@ -215,7 +215,7 @@ std::size_t EasyTransfer::header_callback(char* data, std::size_t size, std::siz
 
 std::size_t EasyTransfer::body_callback(char* data, std::size_t size, std::size_t count, void* self) {
   const std::span<const char> bytes(data, size * count);
-  return static_cast<EasyTransfer*>(self)->receive_body(std::as_bytes(bytes)) ? size * count : 0;
+  return static_cast<EasyTransfer*>(self)->receive_body(std::as_bytes(bytes));
 }
 
 curl_socket_t EasyTransfer::open_callback(void* self, curlsocktype /*purpose*/, curl_sockaddr* address) {
@@ -249,10 +249,12 @@ bool EasyTransfer::receive_head_line(std::string_view line) {
   return call_handler([this] { return handler_->on_head(head_.head()); });
 }
 
-bool EasyTransfer::receive_body(std::span<const std::byte> data) {
-  if (!handler_) return false;
+std::size_t EasyTransfer::receive_body(std::span<const std::byte> data) {
+  if (!handler_) return 0;
+  // The handler took what it was given before it paused; libcurl keeps this for later and reads no further.
+  if (paused_) return CURL_WRITEFUNC_PAUSE;
   body_bytes_ += data.size();
-  return call_handler([this, data] { return handler_->on_body(data); });
+  return call_handler([this, data] { return handler_->on_body(data); }) ? data.size() : 0;
 }
 
 template <class Call>
@@ -261,11 +263,7 @@ bool EasyTransfer::call_handler(Call call) {
   const Flow flow = call();
   in_handler_ = false;
   aborted_ = flow == Flow::kAbort;
-  if (flow == Flow::kPause) {
-    paused_ = true;
-    // Not CURL_WRITEFUNC_PAUSE, which would deliver the same bytes again.
-    curl_easy_pause(easy_, CURLPAUSE_RECV);
-  }
+  paused_ = flow == Flow::kPause;
   return !aborted_ && !interrupted_;
 }
 

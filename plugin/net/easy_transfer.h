@@ -46,8 +46,9 @@ class EasyTransfer {
   /// Ends it with kCancelled when its handler returns.
   void interrupt() { interrupted_ = true; }
 
-  /// Lets a body go on that its handler paused. May deliver held-back data before it returns.
-  void resume();
+  /// Lets a body go on that its handler paused. libcurl delivers what it held back before this returns, so the caller
+  /// must treat it like curl_multi_perform; anything but CURLE_OK is the transfer's end.
+  CURLcode resume();
 
   /// Feeds the stall watch; true when the transfer must end. Counts from the request's sending: before that the
   /// connect timeout rules.
@@ -73,7 +74,7 @@ class EasyTransfer {
   static int close_callback(void* tracker, curl_socket_t socket);
   static int request_callback(void* self, char* remote_ip, char* local_ip, int remote_port, int local_port);
   bool receive_head_line(std::string_view line);
-  bool receive_body(std::span<const std::byte> data);
+  std::size_t receive_body(std::span<const std::byte> data);
   /// Calls the handler and says whether the transfer goes on.
   template <class Call>
   bool call_handler(Call call);

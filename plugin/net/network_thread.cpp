@@ -62,7 +62,7 @@ class NetworkThread::Impl {
   void post(std::function<void()> work);
   TransferId start(const HttpRequest& request, std::unique_ptr<TransferHandler> handler);
   void cancel(TransferId id);
-  void resume(TransferId id);
+  void resume(TransferId id) { resumed_.push_back(id); }
   void refuse_new_transfers();
   [[nodiscard]] bool on_network_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
 
@@ -74,7 +74,9 @@ class NetworkThread::Impl {
   /// False once the destructor waits.
   bool run_posted();
   void add_new_transfers();
+  void resume_paused();
   void perform();
+  void remove_buried();
   void report_finished();
   void wait();
   void end_everything();
@@ -94,6 +96,7 @@ class NetworkThread::Impl {
   };
   std::unordered_map<TransferId, Running> transfers_;
   std::vector<TransferId> new_transfers_;  ///< libcurl forbids adding and removing inside its callbacks.
+  std::vector<TransferId> resumed_;        ///< Nor may a transfer be resumed in there: its data would come at once.
   std::vector<std::unique_ptr<EasyTransfer>> buried_;
   bool performing_ = false;
   bool refusing_ = false;  ///< shut_down() was called.
@@ -175,8 +178,17 @@ void NetworkThread::Impl::cancel(TransferId id) {
   }
 }
 
-void NetworkThread::Impl::resume(TransferId id) {
-  if (const auto found = transfers_.find(id); found != transfers_.end()) found->second.transfer->resume();
+void NetworkThread::Impl::resume_paused() {
+  for (const TransferId id : std::exchange(resumed_, {})) {
+    const auto found = transfers_.find(id);
+    if (found == transfers_.end()) continue;
+    EasyTransfer& transfer = *found->second.transfer;
+    performing_ = true;  // Held-back data reaches the handler from in there.
+    const CURLcode code = transfer.resume();
+    performing_ = false;
+    remove_buried();
+    if (code != CURLE_OK) finish(id, transfer.outcome(code));
+  }
 }
 
 void NetworkThread::Impl::refuse_new_transfers() {
@@ -202,6 +214,7 @@ void NetworkThread::Impl::run() {
   while (run_posted()) {
     timers_.run_due(std::chrono::steady_clock::now());
     add_new_transfers();
+    resume_paused();
     perform();
     report_finished();
     wait();
@@ -244,6 +257,10 @@ void NetworkThread::Impl::perform() {
   const CURLMcode code = curl_multi_perform(multi_.get(), &running);
   performing_ = false;
   if (code != CURLM_OK) spdlog::error("network thread: {}", curl_multi_strerror(code));
+  remove_buried();
+}
+
+void NetworkThread::Impl::remove_buried() {
   for (const auto& transfer : buried_) curl_multi_remove_handle(multi_.get(), transfer->easy());
   buried_.clear();
 }
@@ -266,7 +283,7 @@ void NetworkThread::Impl::wait() {
     const std::lock_guard lock(mutex_);
     if (!posted_.empty() || stopping_) timeout = Duration::zero();
   }
-  if (!new_transfers_.empty()) timeout = Duration::zero();
+  if (!new_transfers_.empty() || !resumed_.empty()) timeout = Duration::zero();
   const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(std::max(timeout, Duration::zero()));
   const CURLMcode code = curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(milliseconds.count()), nullptr);
   if (code != CURLM_OK) {

@@ -65,8 +65,7 @@ struct NetworkOptions {
   std::string https_proxy;                   ///< From HTTPS_PROXY and so on by from_environment().
   std::string http_proxy;
   std::string no_proxy;
-  std::string
-      ca_bundle;  ///< PEM file instead of the system's trust (SSL_CERT_FILE, as containerd); empty: the system's.
+  std::string ca_bundle;  ///< PEM file in place of the system's (SSL_CERT_FILE, as containerd); empty: the system's.
   std::string user_agent = "paceline";
   static NetworkOptions from_environment();
 };
@@ -88,6 +87,7 @@ class NetworkThread {
   /// (answer kAbort there). Unknown ids are ignored.
   void cancel(TransferId id);
   /// Lets a paused transfer go on; unknown and unpaused ids are ignored. The stall floor does not count while paused.
+  /// No on_body is called from inside.
   void resume(TransferId id);
 
   TimerId after(Duration delay, std::function<void()> action);

@@ -205,6 +205,109 @@ TEST(NetworkThread, AHundredTransfersAtOnce) {
   EXPECT_EQ(server.requests().size(), 100U);
 }
 
+/// Pauses after every piece and resumes from a timer; `on_piece` may end it.
+Recording run_paused(NetworkThread& thread, const std::string& url, std::function<Flow(int)> on_piece) {
+  int pieces = 0;
+  bool paused = false;
+  TransferId id = 0;
+  std::future<Recording> future;
+  on_thread(thread, [&] {
+    std::tie(id, future) = begin(thread, get(url), {.on_body = [&](std::span<const std::byte>) {
+                                   EXPECT_FALSE(paused) << "a piece came in the pause";
+                                   if (on_piece(++pieces) == Flow::kAbort) return Flow::kAbort;
+                                   paused = true;
+                                   thread.after(std::chrono::milliseconds(1), [&] {
+                                     paused = false;
+                                     thread.resume(id);
+                                   });
+                                   return Flow::kPause;
+                                 }});
+  });
+  Recording recording = future.get();
+  on_thread(thread, [] {});  // Whatever still touches our variables is over, but for a last timer:
+  std::promise<void> last_timer;
+  thread.post([&] { thread.after(std::chrono::milliseconds(2), [&] { last_timer.set_value(); }); });
+  last_timer.get_future().get();
+  return recording;
+}
+
+TEST(NetworkThread, APausedBodyArrivesWholeAndInOrder) {
+  const std::string body = content(3U << 20U);
+  FakeServer server([&](const FakeRequest& request, FakeConnection& connection) {
+    if (request.target == "/plain") {
+      connection.serve(request, body);
+      return;
+    }
+    connection.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (std::size_t at = 0; at < body.size(); at += 1U << 16U) {
+      connection.write("10000\r\n" + body.substr(at, 1U << 16U) + "\r\n");
+    }
+    connection.write("0\r\n\r\n");
+  });
+  NetworkThread thread(NetworkOptions{});
+  for (const char* path : {"/plain", "/chunked"}) {
+    const Recording recording = run_paused(thread, server.url(path), [](int) { return Flow::kContinue; });
+    ASSERT_TRUE(recording.end.status) << recording.end.status.error().message;
+    EXPECT_EQ(recording.end.body_bytes, body.size());
+    EXPECT_TRUE(recording.body == body) << path;
+  }
+}
+
+TEST(NetworkThread, AnAbortAfterAPauseEndsTheTransfer) {
+  FakeServer server(serving(content(3U << 20U)));
+  NetworkThread thread(NetworkOptions{});
+  for (const int last : {1, 2, 5}) {
+    const Recording recording =
+        run_paused(thread, server.url(), [&](int piece) { return piece == last ? Flow::kAbort : Flow::kContinue; });
+    EXPECT_TRUE(recording.end.aborted);
+    EXPECT_EQ(recording.end.body_bytes, recording.body.size());
+  }
+}
+
+TEST(NetworkThread, AResumedHandlerMayCancelAnother) {
+  FakeServer server([body = content(3U << 20U)](const FakeRequest& request, FakeConnection& connection) {
+    if (request.target == "/hang") return serve_and_hang(request, connection);
+    connection.serve(request, body);
+  });
+  NetworkThread thread(NetworkOptions{});
+  auto [victim_id, victim] = on_thread(thread, [&] { return begin(thread, get(server.url("/hang"))); });
+  ASSERT_TRUE(server.wait_for_requests(1));
+  const Recording recording = run_paused(thread, server.url("/a"), [&, id = victim_id](int piece) {
+    if (piece == 2) thread.cancel(id);
+    return Flow::kContinue;
+  });
+  EXPECT_TRUE(recording.end.status);
+  EXPECT_EQ(victim.get().end.status.error().code, Code::kCancelled);
+}
+
+TEST(NetworkThread, APauseIsNoStallAndMayBeCancelled) {
+  FakeServer server(serving(content(3U << 20U)));
+  NetworkThread thread(NetworkOptions{});
+  HttpRequest request = get(server.url());
+  request.stall_bytes = 1000;
+  request.stall_window = std::chrono::milliseconds(20);
+  std::promise<void> ticked;
+  auto [id, future] = on_thread(thread, [&] {
+    thread.after(std::chrono::milliseconds(150), [&] { ticked.set_value(); });
+    return begin(thread, request, {.on_body = [](std::span<const std::byte>) { return Flow::kPause; }});
+  });
+  ticked.get_future().get();
+  EXPECT_NE(future.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  on_thread(thread, [&, id = id] { thread.cancel(id); });
+  EXPECT_EQ(future.get().end.status.error().code, Code::kCancelled);
+}
+
+TEST(NetworkThread, ShutDownEndsWhatRunsAndWhatComes) {
+  FakeServer server(&serve_and_hang);
+  NetworkThread thread(NetworkOptions{});
+  auto running = launch(thread, get(server.url()));
+  ASSERT_TRUE(server.wait_for_requests(1));
+  thread.shut_down();
+  EXPECT_EQ(running.get().end.status.error().code, Code::kCancelled);
+  EXPECT_EQ(thread.fetch(get(server.url()), 10).error().code, Code::kCancelled);
+  EXPECT_EQ(on_thread(thread, [] { return 7; }), 7);
+}
+
 TEST(NetworkThread, TheDestructorCancelsWhatIsInFlight) {
   FakeServer server(&serve_and_hang);
   std::vector<std::future<Recording>> futures;
