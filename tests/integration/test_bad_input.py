@@ -7,8 +7,9 @@ import pytest
 from harness import images
 from harness.fault_registry import (FaultRegistry, claims_length, dies_beyond, endless, giant, html, ignores_ranges, longer,
                                     lying_ranges, on, on_layers, on_manifests, redirect_loop, redirects_to, shifted_ranges,
-                                    shorter, slow, stalls, status, times, truncated, wrong_bytes)
+                                    shorter, slow, stalls, status, times, truncated, wants_a_token, wrong_bytes)
 from harness.pacelined import Pacelined
+from harness.registry import TokenServer
 
 GIB = 1 << 30
 SIZES = [1500 * images.KIB, 100 * images.KIB]
@@ -29,7 +30,7 @@ FAILS = {
     "layer with other bytes": (on_layers(wrong_bytes()), r"digest|sha256"),
     "layer that goes on too long": (on_layers(longer(1000)), r"size|long|length|bytes"),
     "layer that is too short": (on_layers(shorter(1000)), r"size|short|length|bytes"),
-    "layer cut off each time": (on_layers(truncated(1000)), r"closed|short|bytes|transfer"),
+    "layer without a byte": (on_layers(truncated(0)), r"closed|short|bytes|transfer"),
     "layer that never ends": (on_layers(endless()), r"size|long|length|bytes"),
     "layer upstream dies": (on_layers(dies_beyond(500_000)), r"closed|empty|bytes|transfer|connection"),
     "layer from lying ranges": (on_layers(lying_ranges()), r"digest|sha256"),
@@ -46,18 +47,18 @@ FAILS = {
     "manifest that is a web page": (on_manifests(html()), r"JSON|HTML|text/html|manifest"),
     "manifest that redirects in a circle": (on_manifests(redirect_loop()), r"redirect"),
     "manifest that is missing": (on_manifests(status(404)), r"404|not found|NOT_FOUND"),
-    "manifest that is refused": (on_manifests(status(401)), r"401|credential|UNAUTHENTICATED"),
+    "manifest that is refused": (on_manifests(status(401)), r"authentication|credential"),
 }
 
 RECOVERS = {
     "ranges ignored": on_layers(ignores_ranges()),
     "ranges that overlap": on_layers(shifted_ranges(1000)),
+    "cut off again and again": on_layers(truncated(200_000)),
     "one cut-off": on_layers(times(1, truncated(1000))),
     "a busy registry": on_layers(times(2, status(429, Retry_After="1"))),
     "a registry out of service": on_layers(times(2, status(503))),
     "a stall": on_layers(times(1, stalls(100_000))),
     "a slow registry": on_layers(slow(2_000_000)),
-    "an unauthorised answer in mid-fetch": on_layers(times(1, status(401, WWW_Authenticate='Basic realm="x"'))),
 }
 
 
@@ -101,6 +102,16 @@ def test_every_range_is_closed(daemon, closing):
         assert seen.range is None or re.fullmatch(r"bytes=\d+-\d+", seen.range), seen
 
 
+def test_a_token_that_expires_in_mid_fetch_is_renewed(daemon, closing, tmp_path):
+    """Each does for half a second, and the layers take a few."""
+    tokens = closing(TokenServer(tmp_path / "tokens", {}))
+    image = images.make_image("short-lived tokens", sizes=[100 * images.KIB] * 40)
+    upstream = closing(FaultRegistry(image, wants_a_token(tokens, uses=2)))
+    daemon.cli("prefetch", upstream.reference, timeout=60)
+    assert len(tokens.issued) >= 2
+    assert {blob["digest"] for blob in daemon.cli_json("blobs")} >= set(image.layer_digests)
+
+
 def test_a_blob_host_gets_no_credentials(daemon, closing):
     """Redirected to another host, Authorization stays behind; the signed URL's query stays out of the log."""
     image = images.make_image("redirected", sizes=SIZES)
@@ -135,14 +146,14 @@ def test_unknown_media_types(daemon, closing):
     upstream = closing(FaultRegistry(image))
     done = daemon.cli("prefetch", upstream.reference, check=False)
     assert done.returncode == 1
-    assert "media type" in done.stdout + done.stderr or "mediaType" in done.stdout + done.stderr, done.stderr
+    assert "application/vnd.example.recipe.v1+json" in done.stdout + done.stderr, done.stderr
 
     strange = images.make_image("strange", sizes=[1000], kind=images.OCI | {"layer": "application/vnd.example.layer+xz"})
     upstream = closing(FaultRegistry(strange))
     daemon.cli("prefetch", upstream.reference)
 
 
-@pytest.mark.parametrize("reference", ["", "UPPER/case", "a b", "host:port:tag/x", "redis:" + "x" * 200, "x@sha256:123", "../etc",
+@pytest.mark.parametrize("reference", ["", "library/UPPER", "a b", "host:port:tag/x", "redis:" + "x" * 200, "x@sha256:123", "../etc",
                                        "redis@md5:" + "0" * 32, "\x1b[31mred", "a" * 5000])
 def test_invalid_references(daemon, reference):
     done = daemon.cli("prefetch", reference, check=False)

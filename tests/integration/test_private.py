@@ -80,7 +80,7 @@ def test_prefetch(tmp_path, closing, private, source):
     else:
         helper = tmp_path / "bin" / "docker-credential-paceline-test"
         helper.parent.mkdir()
-        helper.write_text("#!/bin/sh\n[ \"$1\" = get ] && read server && "
+        helper.write_text("#!/bin/sh\n[ \"$1\" = get ] && server=$(cat) && "
                           f"echo \"{{\\\"ServerURL\\\":\\\"$server\\\",\\\"Username\\\":\\\"{USER}\\\",\\\"Secret\\\":\\\"{PASSWORD}\\\"}}\"\n")
         helper.chmod(helper.stat().st_mode | stat.S_IXUSR)
         daemon.env["PATH"] = f"{helper.parent}:{os.environ['PATH']}"

@@ -54,7 +54,7 @@ class FaultRegistry:
     def layer_requests(self):
         """GETs of layers as (the daemon's, everybody else's)."""
         layers = set(self.image.layer_digests)
-        gets = [s for s in self.seen if s.method == "GET" and s.path.rsplit("/", 1)[-1] in layers]
+        gets = [s for s in self.seen if s.method == "GET" and s.path.split("?")[0].rsplit("/", 1)[-1] in layers]
         return [s for s in gets if is_ours(s.agent)], [s for s in gets if not is_ours(s.agent)]
 
 
@@ -298,6 +298,26 @@ def status(code, **headers):
     body = json.dumps({"errors": [{"code": "REFUSED", "message": f"scripted {code}"}]}).encode()
     return _done(lambda request: request.answer(code, body, "application/json",
                                                 **{name.replace("_", "-"): value for name, value in headers.items()}))
+
+
+def wants_a_token(tokens, seconds, bytes_per_second):
+    """401 without a token of the TokenServer `tokens`, and from `seconds` after its first use on; slow answers with one."""
+    first_use = {}
+    lock = threading.Lock()
+
+    def fault(request):
+        authorization = request.headers.get("Authorization", "")
+        now = time.monotonic()
+        with lock:
+            good = authorization.startswith("Bearer ") and now < first_use.setdefault(authorization, now) + seconds
+        if good:
+            request.serve(pace=bytes_per_second)
+        else:
+            scope = f"repository:{request.registry.repository}:pull"
+            challenge = f'Bearer realm="{tokens.realm}",service="{tokens.SERVICE}",scope="{scope}"'
+            request.answer(401, b"{}", "application/json", **{"WWW-Authenticate": challenge})
+        return True
+    return fault
 
 
 def slow(bytes_per_second):
