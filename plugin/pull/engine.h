@@ -54,6 +54,9 @@ class TransferEngine final : public RangeStreamOwner {
              std::vector<BlobJob> jobs);
   /// `pull` wants a blob that is in flight for another pull; `repository` is one more source for it.
   void join(PullKey pull, bool foreground, const Digest& digest, std::shared_ptr<registry::Repository> repository);
+  /// A manifest of this registry is being asked for: opens connections to where its last blobs came from, so that they
+  /// are there when the plan is. Nothing for a registry not seen since the start, or one that is busy.
+  void warm(const std::string& registry);
   /// The blob is wanted now: the pull that fetches it becomes a foreground pull.
   void raise(const Digest& digest);
   /// The pull wants none of its blobs any more; those that nobody else wants land as cancelled.
@@ -94,6 +97,11 @@ class TransferEngine final : public RangeStreamOwner {
   void yield_to_foreground(Path& path);
   [[nodiscard]] std::uint64_t unverified_bytes() const;
 
+  // Connections opened ahead of need (engine_warm.cpp)
+  class WarmUp;
+  void remember_origin(const BlobFetch& blob);
+  void warmed(Path& path);
+
   // A blob's life and the passing of time (engine.cpp)
   void pump_hash(const Blob& blob);
   void hashed(const Blob& blob, const Status& status, bool finished);
@@ -122,6 +130,8 @@ class TransferEngine final : public RangeStreamOwner {
   std::map<std::string, std::unique_ptr<Path>> paths_;
   std::unordered_map<std::uint64_t, std::shared_ptr<Stream>> streams_;
   std::set<PullKey> foreground_;
+  /// By registry name: a request without path, headers or secrets to where its blobs come from.
+  std::map<std::string, net::HttpRequest> origins_;
   adaptive::RateCap prefetch_cap_;
   std::uint64_t next_layer_ = 1;
   std::uint64_t next_stream_ = 1;

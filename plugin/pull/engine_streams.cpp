@@ -47,6 +47,8 @@ void TransferEngine::schedule(Path& path) {
     return;
   }
   while (const auto pull = path.budget().next()) {
+    // Rather than open another connection, wait for the one that is nearly there.
+    if (path.warming > 0 && path.budget().running() + path.warming >= path.budget().limit()) return;
     // What hashing cannot follow would leave the page cache before it is read again; hashed() comes back here.
     if (unverified_bytes() > config_.fetch.unverified_bytes) return;
     adaptive::RangePlanner* planner = path.planner(*pull);

@@ -65,6 +65,7 @@ class Path {
   /// What this path teaches for next time, joined with what was remembered.
   [[nodiscard]] adaptive::PathProfile learned(std::int64_t wall_seconds) const;
 
+  unsigned warming = 0;       ///< Connections on their way; each stands for a stream that will use it.
   bool ticking = false;       ///< The engine has a timer for it.
   bool waking_later = false;  ///< The engine has a timer for the end of its silence.
 

@@ -77,6 +77,7 @@ class PullManager::Impl {
 
   tl::expected<registry::Document, registry::Refusal> document(const RepositoryPtr& repository,
                                                                const std::string& object) {
+    engine_.warm(repository->registry());
     auto document = repository->document(object);
     if (!document) return document;
     const auto parsed = oci::parse_document(document->bytes, document->media_type);
@@ -246,6 +247,7 @@ class PullManager::Impl {
 
   void run(const Record& record) {
     record->resolving();
+    engine_.warm(record->image.registry);
     const auto repository = services_.registries.open(record->image.registry, record->image.repository, record->access);
     auto document = repository->document(record->image.object());
     if (!document) return end(record, {}, document.error().error);

@@ -313,6 +313,26 @@ TEST_F(EngineFault, AnAbandonedDownloadResumesWithoutFetchingTwice) {
   EXPECT_EQ(sent + counters_->resumed.load(), kBig.size());
 }
 
+TEST_F(EngineFault, ConnectionsAreOpenedAheadOfTheNextPull) {
+  FakeServer server([&](const FakeRequest& r, FakeConnection& c) {
+    if (r.method == "HEAD") return void(c.respond(r, 401));
+    c.serve(r, kBig);
+    c.close();  // So that only what is opened anew can be used.
+  });
+  ASSERT_TRUE(fetch(kBig, {server.url()}));
+  const auto before = server.requests().size();
+  engine_->warm("unknown");
+  engine_->warm("fake");
+  ASSERT_TRUE(server.wait_for_requests(before + 4));
+  const std::string other = random_bytes(20'000'000, 9);
+  const unsigned opened = server.connections();
+  EXPECT_EQ(server.requests().back().method, "HEAD");
+  EXPECT_FALSE(server.requests().back().has("Authorization"));
+  EXPECT_FALSE(fetch(other, {server.url()}));  // Not what the server has; its first ranges use the open connections.
+  const auto requests = server.requests();
+  EXPECT_LT(requests.at(before + 4).connection, opened);
+}
+
 TEST_F(EngineFault, CancelLandsTheFlightAndStopsTheStreams) {
   FakeServer server([&](const FakeRequest&, FakeConnection& c) {
     c.write("HTTP/1.1 206 Partial Content\r\n");

@@ -1,0 +1,69 @@
+// TransferEngine: connections opened ahead of need. A pull's first ranges would otherwise wait for TCP and TLS, two to
+// three round trips, after the manifest; opened beside the manifest request, the connections are there with the plan.
+#include "plugin/net/url.h"
+#include "plugin/pull/engine.h"
+
+namespace paceline::pull {
+namespace {
+
+// Registries a node uses; past that, warming up is not worth the memory.
+constexpr std::size_t kMaxOrigins = 256;
+
+}  // namespace
+
+/// A request whose answer does not matter: what stays is its connection.
+class TransferEngine::WarmUp final : public net::TransferHandler {
+ public:
+  WarmUp(TransferEngine& engine, std::shared_ptr<bool> alive, Path& path)
+      : engine_(engine), alive_(std::move(alive)), path_(path) {}
+  net::Flow on_head(const net::ResponseHead&) override { return net::Flow::kContinue; }
+  net::Flow on_body(std::span<const std::byte> data) override {
+    bytes_ += data.size();
+    return bytes_ > (16U << 10U) ? net::Flow::kAbort : net::Flow::kContinue;
+  }
+  void on_done(const net::TransferEnd&) override {
+    if (*alive_) engine_.warmed(path_);
+  }
+
+ private:
+  TransferEngine& engine_;
+  std::shared_ptr<bool> alive_;
+  Path& path_;
+  std::size_t bytes_ = 0;
+};
+
+void TransferEngine::remember_origin(const BlobFetch& blob) {
+  const std::string& registry = blob.sources[blob.source]->registry();
+  if (origins_.size() >= kMaxOrigins && !origins_.contains(registry)) return;
+  const std::string& url = blob.request.url;
+  net::HttpRequest request;
+  request.method = "HEAD";
+  request.url = url.substr(0, url.find('/', url.find("://") + 3)) + "/v2/";
+  request.tls = blob.request.tls;
+  request.http1 = true;
+  request.connect_timeout = config_.fetch.connect_timeout;
+  request.total_timeout = config_.fetch.connect_timeout;
+  origins_[registry] = std::move(request);
+}
+
+void TransferEngine::warm(const std::string& registry) {
+  post([this, registry] {
+    const auto origin = origins_.find(registry);
+    if (origin == origins_.end()) return;
+    const auto host = net::host_key(origin->second.url);
+    if (!host) return;
+    Path& path = open_path(*host);
+    if (path.busy() || path.warming > 0 || path.silence().silent(now())) return;
+    path.warming = path.budget().limit();
+    for (unsigned left = path.warming; left > 0; --left) {
+      network_.start(origin->second, std::make_unique<WarmUp>(*this, alive_, path));
+    }
+  });
+}
+
+void TransferEngine::warmed(Path& path) {
+  --path.warming;
+  schedule(path);
+}
+
+}  // namespace paceline::pull
