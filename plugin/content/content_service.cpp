@@ -52,16 +52,15 @@ class ContentService::Impl final : public Base {
                                  api::InfoResponse* response) override {
     const auto digest = Digest::parse(request->digest());
     if (!digest) return finish(context, to_grpc(digest.error()));
-    const bool in_flight = backend_.flights.find(*digest).has_value();
-    const auto info = in_flight ? std::nullopt : backend_.store.find(*digest);
-    trail_.leave(in_flight ? std::optional(*digest) : std::nullopt);
+    const auto info = backend_.store.find(*digest);
+    trail_.leave(!info && backend_.flights.find(*digest) ? std::optional(*digest) : std::nullopt);
     if (!info) return finish(context, {grpc::StatusCode::NOT_FOUND, "content " + request->digest() + ": not found"});
     if (info->visibility == store::Visibility::kListed) {
       set_info(*response->mutable_info(), *info, backend_.store.labels(*digest));
       return finish(context, grpc::Status::OK);
     }
     // From here on the blob is containerd's: it must not be evicted once this is answered.
-    return in_pool(context, [this, digest = *digest, response]() -> grpc::Status {
+    return in_pool(control_, context, [this, digest = *digest, response]() -> grpc::Status {
       const auto adopted = backend_.store.adopt(digest);
       if (!adopted) return to_grpc(adopted.error());
       set_info(*response->mutable_info(), *adopted, backend_.store.labels(digest));
@@ -71,7 +70,7 @@ class ContentService::Impl final : public Base {
 
   grpc::ServerUnaryReactor* Update(grpc::CallbackServerContext* context, const api::UpdateRequest* request,
                                    api::UpdateResponse* response) override {
-    return in_pool(context, [this, request, response] { return update(*request, *response); });
+    return in_pool(bulk_, context, [this, request, response] { return update(*request, *response); });
   }
 
   grpc::ServerWriteReactor<api::ListContentResponse>* List(grpc::CallbackServerContext* /*context*/,
@@ -83,7 +82,7 @@ class ContentService::Impl final : public Base {
                                    google::protobuf::Empty* /*response*/) override {
     const auto digest = Digest::parse(request->digest());
     if (!digest) return finish(context, to_grpc(digest.error()));
-    return in_pool(context, [this, digest = *digest] { return removed(backend_.store.remove(digest)); });
+    return in_pool(bulk_, context, [this, digest = *digest] { return removed(backend_.store.remove(digest)); });
   }
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Read(grpc::CallbackServerContext* /*context*/,
@@ -126,15 +125,15 @@ class ContentService::Impl final : public Base {
                                   google::protobuf::Empty* /*response*/) override {
     // A stream that is open is told to stop, and removes the ingest itself.
     if (active_.abort(request->ref())) return finish(context, grpc::Status::OK);
-    return in_pool(context, [this, ref = request->ref()] { return removed(backend_.store.abort_ingest(ref)); });
+    return in_pool(bulk_, context, [this, ref = request->ref()] { return removed(backend_.store.abort_ingest(ref)); });
   }
 
  private:
-  /// Runs `work` in the control pool and answers with its status; request and response live until then.
+  /// Runs `work` in the pool and answers with its status; request and response live until then.
   template <class Work>
-  grpc::ServerUnaryReactor* in_pool(grpc::CallbackServerContext* context, Work work) {
+  grpc::ServerUnaryReactor* in_pool(WorkerPool& pool, grpc::CallbackServerContext* context, Work work) {
     auto* reactor = context->DefaultReactor();
-    control_.post([reactor, work = std::move(work)] { reactor->Finish(work()); });
+    pool.post([reactor, work = std::move(work)] { reactor->Finish(work()); });
     return reactor;
   }
 

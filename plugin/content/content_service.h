@@ -24,7 +24,7 @@ class ContentService {
   ContentService(store::Store& store, pull::FlightTable& flights, const Clock& clock);
   ~ContentService();
 
-  /// Registers the service and sets what it needs of the server: message sizes and transport settings.
+  /// Registers the service and lets the server accept messages as large as containerd sends.
   void add_to(grpc::ServerBuilder& builder);
 
  private:

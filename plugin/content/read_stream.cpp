@@ -48,9 +48,10 @@ class Header {
 }  // namespace
 
 ReadStream* ReadStream::start(store::Store& store, WorkerPool& pool, const grpc::ByteBuffer& request) {
-  auto* stream = new ReadStream(pool);  // OnDone deletes it.
+  const std::shared_ptr<ReadStream> stream(new ReadStream(pool));
+  stream->self_ = stream;
   stream->open_or_finish(store, request);
-  return stream;
+  return stream.get();
 }
 
 void ReadStream::open_or_finish(store::Store& store, const grpc::ByteBuffer& request) {
@@ -103,7 +104,7 @@ void ReadStream::next() {
   if (filled_ == length_) {
     send();
   } else {
-    pool_.post([this] { read_rest(); });  // Finish is not called before this task does, so `this` lives.
+    pool_.post([self = shared_from_this()] { self->read_rest(); });
   }
 }
 

@@ -3,7 +3,8 @@
 // The response is built by hand, bytes of protobuf around bytes of the file, in the slice that gRPC sends: the file is
 // read straight into it. What the page cache holds is read in the reaction (preadv2 with RWF_NOWAIT never waits for the
 // disk); anything else in the pool. The last message carries the status with it, so that a short read is one batch.
-// Thread rule: as WriteStream. Owns itself until OnDone.
+// Thread rule: as WriteStream. Owns itself until OnDone; a task in the pool owns it too, since a Finish there may bring
+// OnDone at once.
 #pragma once
 
 #include <grpcpp/support/byte_buffer.h>
@@ -11,20 +12,22 @@
 
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "plugin/base/worker_pool.h"
 #include "plugin/store/store.h"
 
 namespace paceline::content {
 
-class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
+                         public std::enable_shared_from_this<ReadStream> {
  public:
   /// Answers `request`, a ReadContentRequest in wire format.
   static ReadStream* start(store::Store& store, WorkerPool& pool, const grpc::ByteBuffer& request);
 
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
-  void OnDone() override { delete this; }
+  void OnDone() override { const auto last = std::move(self_); }
 
  private:
   enum class State { kReading, kWriting, kFinished };
@@ -38,6 +41,7 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   void finish(const grpc::Status& status);
 
   WorkerPool& pool_;
+  std::shared_ptr<ReadStream> self_;
   std::shared_ptr<const store::OpenBlob> blob_;
   std::uint64_t position_ = 0;  // In the blob, of the next message.
   std::uint64_t end_ = 0;

@@ -40,6 +40,11 @@ std::optional<Result<WriteSession::Outcome>> WriteSession::handle_in_memory(cons
   return std::nullopt;
 }
 
+bool WriteSession::is_quick(const api::WriteContentRequest& request) const {
+  if (state_ == State::kVirtual) return request.action() == api::COMMIT;
+  return (state_ == State::kNew || state_ == State::kLocked) && request.action() == api::STAT;
+}
+
 Result<WriteSession::Outcome> WriteSession::handle(const api::WriteContentRequest& request,
                                                    api::WriteContentResponse& response, bool last_try) {
   if (state_ == State::kNew) {

@@ -48,6 +48,9 @@ class WriteSession {
   /// May do disk I/O. `last_try`: answer kUnavailable rather than kRetry.
   Result<Outcome> handle(const api::WriteContentRequest& request, api::WriteContentResponse& response, bool last_try);
 
+  /// Whether the request takes no more than a rename or a small file.
+  [[nodiscard]] bool is_quick(const api::WriteContentRequest& request) const;
+
   /// The flight that was waited for ended without the blob.
   void flight_failed() { flight_failed_ = true; }
   [[nodiscard]] const Digest& digest() const { return *digest_; }

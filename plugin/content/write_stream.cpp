@@ -51,7 +51,7 @@ void WriteStream::OnReadDone(bool ok) {
 }
 
 void WriteStream::post() {
-  auto& pool = request_.action() == api::WRITE ? pools_.bulk : pools_.control;
+  auto& pool = session_.is_quick(request_) ? pools_.control : pools_.bulk;
   pool.post([self = shared_from_this()] { self->handle(); });
 }
 
@@ -71,7 +71,7 @@ void WriteStream::settle(Lock& lock, Result<WriteSession::Outcome> outcome) {
   if (!outcome) {
     const auto& error = outcome.error();
     if (error.code != Code::kAlreadyExists && error.code != Code::kUnavailable) {
-      spdlog::warn("content write {}: {}", request_.ref(), error.to_string());
+      spdlog::warn("content write: {}", error.to_string());
     }
     end(lock, to_grpc(error), /*discard=*/false);
     return;
@@ -117,7 +117,9 @@ void WriteStream::hold(Lock& lock) {
 void WriteStream::retry_later() {
   if (!retry_until_) retry_until_ = backend_.clock.now() + kRetryFor;
   alarm_ = std::make_unique<grpc::Alarm>();
-  alarm_->Set(std::chrono::system_clock::now() + kRetryEvery, [self = shared_from_this()](bool) { self->post(); });
+  alarm_->Set(std::chrono::system_clock::now() + kRetryEvery, [weak = weak_from_this()](bool) {
+    if (const auto self = weak.lock()) self->post();  // Weakly: the alarm, which keeps this call, is ours.
+  });
 }
 
 void WriteStream::OnWriteDone(bool ok) {

@@ -18,8 +18,8 @@
 
 namespace paceline::content {
 
-/// Two pools, so that an answer which containerd waits for inside its metadata transaction (the first STAT, COMMIT,
-/// Info) never queues behind bulk data.
+/// Two pools, so that an answer which containerd waits for inside its metadata transaction (the first STAT, the COMMIT
+/// of a fetched blob, Info) never queues behind bulk data. What goes into `control` is a rename or a small file.
 struct Pools {
   WorkerPool& control;
   WorkerPool& bulk;

@@ -49,11 +49,11 @@ start_server() {
 
 # False when the server did not live until now or ends badly (a sanitizer's report).
 stop_server() {
-  good=0
-  kill "$server_pid" 2>/dev/null || good=1
-  wait "$server_pid" || good=1
+  ended_well=0
+  kill "$server_pid" 2>/dev/null || ended_well=1
+  wait "$server_pid" || { echo "conformance: the server ended with status $?" >&2; ended_well=1; }
   server_pid=
-  return $good
+  return $ended_well
 }
 
 status=0
