@@ -1,0 +1,161 @@
+#include "plugin/daemon/daemon.h"
+
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+#include <grpcpp/server_builder.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "plugin/base/files.h"
+#include "plugin/base/log.h"
+#include "plugin/base/text.h"
+#include "plugin/daemon/socket_claim.h"
+
+namespace paceline::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+// containerd sends at most 1 MiB of content in a message; its own server accepts 16 MiB.
+constexpr int kMaxMessageBytes = 16 << 20;
+// A bound on what peers can make gRPC buffer: only root can connect, so this is against accidents.
+constexpr std::size_t kGrpcMemory = 256U << 20U;
+
+// Together with the rest of the stop about five seconds; systemd's own limit is far above it.
+constexpr Duration kMirrorGrace = 500ms;
+constexpr auto kServerGrace = 2s;
+
+std::filesystem::path content_folder(const config::Config& config) {
+  return config.store.content.empty() ? config.root / "content" : config.store.content;
+}
+
+net::NetworkOptions network_options() {
+  auto options = net::NetworkOptions::from_environment();
+  options.user_agent = std::string("paceline/") + PACELINE_VERSION;
+  return options;
+}
+
+std::string helper_path() {
+  const char* path = std::getenv("PATH");
+  return path != nullptr ? path : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+}
+
+mirror::ForwardLimits forward_limits(const config::Config& config) {
+  return {.stall_bytes = config.fetch.stall_bytes_per_second, .stall_window = config.fetch.stall_window};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config) {
+  auto lock = claim_socket(config.address);
+  if (!lock) return fail(lock.error());
+  for (const auto& folder : {config.root, config.root / "state", content_folder(config)}) {
+    if (auto made = make_directories(folder); !made) return fail(made.error());
+  }
+  auto clock = std::make_unique<SystemClock>();
+  auto store = store::Store::open(
+      {.content = content_folder(config), .quota = config.store.quota, .free_floor = config.store.free_floor}, *clock);
+  if (!store) return fail(store.error());
+
+  std::unique_ptr<Daemon> daemon(new Daemon(config, std::move(*lock), std::move(clock), std::move(*store)));
+  if (auto started = daemon->start_mirror(); !started) return fail(started.error());
+  if (auto started = daemon->start_server(); !started) return fail(started.error());
+  daemon->pulls_->resume();
+  return daemon;
+}
+
+Daemon::Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<SystemClock> clock,
+               std::unique_ptr<store::Store> store)
+    : config_(config),
+      lock_(std::move(lock)),
+      clock_(std::move(clock)),
+      store_(std::move(store)),
+      network_(network_options()),
+      hosts_(config.registry.certs_dirs),
+      credentials_(config.registry.docker_configs, registry::CredentialHelper(helper_path()), *clock_),
+      tokens_(network_, *clock_),
+      registries_(
+          {.network = network_, .hosts = hosts_, .credentials = credentials_, .tokens = tokens_, .clock = *clock_}),
+      pulls_(std::make_unique<pull::PullManager>(pull::PullServices{.config = config_,
+                                                                    .clock = *clock_,
+                                                                    .network = network_,
+                                                                    .registries = registries_,
+                                                                    .store = *store_,
+                                                                    .flights = flights_,
+                                                                    .state = config.root / "state"})),
+      upstream_(registries_, *pulls_),
+      content_(*store_, flights_, *clock_),
+      control_(*pulls_),
+      api_(control_, *store_, *clock_, PACELINE_VERSION) {}
+
+Daemon::~Daemon() { stop(); }
+
+Status Daemon::start_mirror() {
+  if (!config_.mirror.enabled) return {};
+  const auto address = config::parse_loopback(config_.mirror.address);
+  if (!address) return fail(address.error());
+  auto mirror = mirror::Mirror::start(*address, upstream_, network_, *clock_, forward_limits(config_));
+  if (!mirror) return fail(mirror.error());
+  mirror_ = std::move(*mirror);
+  // containerd's hosts.toml names the mirror: the daemon reads the same files and must not ask itself.
+  hosts_.set_own_mirror(mirror_address());
+  return {};
+}
+
+Status Daemon::start_server() {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("unix:" + config_.address, grpc::InsecureServerCredentials());
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.SetMaxSendMessageSize(kMaxMessageBytes);
+  builder.SetResourceQuota(grpc::ResourceQuota("pacelined").Resize(kGrpcMemory));
+  // A client may ping as often as it likes: on a local socket it costs nothing, and the default answers with
+  // GOAWAY too_many_pings, which ends containerd's connection.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
+  content_.add_to(builder);
+  builder.RegisterService(&api_);
+  server_ = builder.BuildAndStart();
+  if (!server_) {
+    return fail(Code::kUnavailable, "cannot serve on " + config_.address +
+                                        ": see gRPC's message above; the folder must "
+                                        "be writable");
+  }
+  // The umask made it 0700: there is no moment at which anybody else could connect.
+  if (::chmod(config_.address.c_str(), 0660) != 0) return fail(errno_error(errno, "chmod " + config_.address));
+  return {};
+}
+
+void Daemon::reload(const config::Config& config) {
+  const auto changes = config::differences(config_, config);
+  if (changes.empty()) spdlog::info("reload: nothing changed");
+  for (const auto& change : changes) {
+    spdlog::info("reload: {}: {} → {}{}", change.key, change.before, change.after,
+                 change.live ? "" : " (takes effect after a restart)");
+  }
+  config_ = config;
+  spdlog::default_logger_raw()->set_level(spdlog::level::from_str(config.log.level));
+  pulls_->reconfigure(config);
+  if (mirror_) mirror_->reconfigure(forward_limits(config));
+}
+
+void Daemon::stop() {
+  if (std::exchange(stopped_, true)) return;
+  // No new work …
+  if (server_) {
+    if (auto* health = server_->GetHealthCheckService(); health != nullptr) health->Shutdown();
+  }
+  api_.stop();
+  if (mirror_ && !mirror_->drain(kMirrorGrace)) spdlog::debug("stop: the mirror still has requests upstream");
+  // … then an end to the calls under way; a held Write is cancelled, and containerd resumes it after the restart …
+  if (server_) server_->Shutdown(std::chrono::system_clock::now() + kServerGrace);
+  // … then to the downloads, which also brings back whoever waits for a registry. What is on disk stays.
+  network_.shut_down();
+  mirror_.reset();
+  server_.reset();
+  pulls_.reset();
+}
+
+}  // namespace paceline::daemon
