@@ -37,8 +37,14 @@ Status hand_over(Parts& parts, const Digest& digest, const std::string& ref, std
   const auto progress = load_progress(parts.layout.fetch_folder(digest) / "progress");
   const std::uint64_t prefix = progress ? progress->written.prefix() : 0;
   auto claim = parts.ingests.claim(ref);
-  if (!claim || *claim || prefix == 0 || (total != 0 && total != progress->size)) {
-    if (claim) parts.ingests.release(ref, claim->has_value());
+  if (!claim) {
+    keep();
+    return {};
+  }
+  // An ingest that an earlier, broken-off pull left gives way to one that has more.
+  const std::uint64_t present = *claim ? (*claim)->offset : 0;
+  if (prefix <= present || (total != 0 && total != progress->size)) {
+    parts.ingests.release(ref, claim->has_value());
     keep();
     return {};
   }
@@ -49,7 +55,9 @@ Status hand_over(Parts& parts, const Digest& digest, const std::string& ref, std
   status.total = total;
   status.expected = digest;
   status.started = status.updated = parts.clock.wall();
-  if (auto moved = move_data(parts, digest, status, *progress); !moved) {
+  auto moved = move_data(parts, digest, status, *progress);
+  parts.space.drop_partial(present);
+  if (!moved) {
     (void)remove_folder(parts.layout.ingest_folder(ref));
     parts.ingests.release(ref, false);
     keep();

@@ -8,7 +8,7 @@
 //
 // A blob is hidden or listed by the folder it is in: adopting is one rename, so the hidden set survives any crash.
 // Thread rule: any thread. find() and list() touch memory only; nothing holds the table's mutex over disk I/O.
-// The store is the only writer of content and owns every file below <content>.
+// The store is the only writer of content and owns every file below <content>. It outlives its ingests and downloads.
 #pragma once
 
 #include <cstdint>
@@ -116,7 +116,7 @@ class Store {
   /// Stores a small blob that is at hand whole (a manifest), hidden. The digest is checked. Fine when already there.
   Status put_hidden(const Digest& digest, std::string_view bytes, Purpose purpose);
   /// Turns the contiguous prefix of an unfinished download into the ingest of `ref`, by rename; no-op when there is no
-  /// such download or the ref exists. Only when no FetchFile of that digest is open.
+  /// such download, a FetchFile of it is open, or the ref is being written or holds as much already.
   Status hand_over(const Digest& digest, const std::string& ref, std::uint64_t total);
 
   // ---- care

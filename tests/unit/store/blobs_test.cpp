@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 
@@ -307,10 +308,11 @@ TEST_F(Blobs, TenThousandBlobsOpen) {
     const auto fd = open_file(listed_file(sha256(std::to_string(i))), O_WRONLY | O_CREAT, 0444);
     ASSERT_TRUE(fd);
   }
-  const auto start = std::chrono::steady_clock::now();
+  // Processor time: what a busy test machine does not change. Printed, not asserted.
+  const std::clock_t start = std::clock();
   reopen();
-  const auto took = std::chrono::steady_clock::now() - start;
-  std::cout << "opened 10000 blobs in " << std::chrono::duration<double, std::milli>(took).count() << " ms\n";
+  std::cout << "opened 10000 blobs in " << 1000.0 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC
+            << " ms of processor time\n";
   EXPECT_EQ(store->list(Visibility::kListed).size(), 10'000U);
 }
 

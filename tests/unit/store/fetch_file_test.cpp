@@ -200,10 +200,25 @@ TEST_F(Fetches, HandOverWithoutUseIsANoOp) {
   file.reset();
   EXPECT_TRUE(store->hand_over(digest, "ref", kSize + 1)) << "another size";
   EXPECT_TRUE(store->ingests().empty());
-  { auto ingest = store->open_ingest("ref", kSize, {}); }
-  EXPECT_TRUE(store->hand_over(digest, "ref", kSize)) << "the ref is there";
-  EXPECT_EQ(store->ingest_status("ref")->offset, 0U);
+  {
+    auto ingest = store->open_ingest("ref", kSize, {}).value();
+    EXPECT_TRUE(store->hand_over(digest, "ref", kSize)) << "the ref is being written";
+    ASSERT_TRUE(ingest->append(as_span(bytes).first(1000)));
+  }
+  EXPECT_TRUE(store->hand_over(digest, "ref", kSize)) << "the ref has as much";
   EXPECT_EQ(begin()->prefix(), 1000U);
+}
+
+TEST_F(Fetches, HandOverReplacesAnIngestThatHasLess) {
+  { ASSERT_TRUE(store->open_ingest("ref", kSize, {}).value()->append(as_span("xy"))); }
+  auto file = begin();
+  ASSERT_TRUE(write(*file, 0, 1000));
+  file.reset();
+  ASSERT_TRUE(store->hand_over(digest, "ref", kSize));
+  EXPECT_EQ(store->usage().partial_bytes, 1000U);
+  auto ingest = store->open_ingest("ref", kSize, {}).value();
+  EXPECT_EQ(ingest->status().offset, 1000U);
+  EXPECT_EQ(ingest->digest(), sha256(bytes.substr(0, 1000)));
 }
 
 TEST_F(Fetches, FullDiskRefusesWithoutDamage) {
