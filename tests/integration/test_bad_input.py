@@ -103,10 +103,10 @@ def test_every_range_is_closed(daemon, closing):
 
 
 def test_a_token_that_expires_in_mid_fetch_is_renewed(daemon, closing, tmp_path):
-    """Each does for half a second, and the layers take a few."""
+    """Each does for 5.5 s (one refused within 5 s would count as worthless), and the layers take longer."""
     tokens = closing(TokenServer(tmp_path / "tokens", {}))
-    image = images.make_image("short-lived tokens", sizes=[100 * images.KIB] * 40)
-    upstream = closing(FaultRegistry(image, wants_a_token(tokens, uses=2)))
+    image = images.make_image("short-lived tokens", sizes=[300 * images.KIB] * 40)
+    upstream = closing(FaultRegistry(image, wants_a_token(tokens, 5.5, 100_000)))
     daemon.cli("prefetch", upstream.reference, timeout=60)
     assert len(tokens.issued) >= 2
     assert {blob["digest"] for blob in daemon.cli_json("blobs")} >= set(image.layer_digests)
