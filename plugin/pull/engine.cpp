@@ -14,8 +14,6 @@ using std::chrono::milliseconds;
 // Often enough for a progress display and a moving Status, rare enough to cost nothing.
 constexpr Duration kBeat = milliseconds(250);
 constexpr std::uint64_t kBeatsPerMemorySave = 20;
-// After a crash at most so much of a blob is fetched again.
-constexpr std::uint64_t kSaveEvery = 8U << 20U;
 // Hashing starts when it is worth a task: about 2 ms of work.
 constexpr std::uint64_t kHashStep = 4U << 20U;
 // Locating blocks on token services; more than a few at once gains nothing, one slow host must not stop the others.
@@ -289,7 +287,8 @@ void TransferEngine::housekeeping() {
     const std::uint64_t received = blob->counters->received.load();
     flights_.progress(digest, std::min(received, blob->size));
     if (blob->file == nullptr || blob->stage == BlobFetch::Stage::kFinishing) continue;
-    if (received - std::min(received, blob->saved_at) >= kSaveEvery) {
+    // After a crash at most a beat's bytes are fetched again; a beat touches no more blobs than there are streams.
+    if (received != blob->saved_at) {
       blob->saved_at = received;
       if (const auto saved = blob->file->save_progress(); !saved) spdlog::warn("{}", saved.error().message);
     }
