@@ -1,7 +1,6 @@
 // Blobs: layout, visibility, reading, labels, pins, verification, opening.
 #include <fcntl.h>
 #include <gmock/gmock.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <chrono>
@@ -291,12 +290,9 @@ TEST_F(Blobs, OpenNamesWhatIsWrongWithTheFolder) {
 TEST_F(Blobs, ReadOnlyFolderIsAClearError) {
   StoreOptions other = options;
   other.content = folder.path / "mount";
-  fs::create_directory(other.content);
-  if (::mount("tmpfs", other.content.c_str(), "tmpfs", MS_RDONLY, "size=64k") != 0) {
-    GTEST_SKIP() << "needs the right to mount";
-  }
+  const TemporaryMount mount(other.content, MS_RDONLY, "size=64k");
+  if (!mount) GTEST_SKIP() << "needs the right to mount";
   const auto opened = Store::open(other, clock);
-  ::umount(other.content.c_str());
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, Code::kPermissionDenied);
   EXPECT_THAT(opened.error().message, HasSubstr("make it writable"));

@@ -1,6 +1,5 @@
 #include "plugin/store/fetch_file.h"
 
-#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "tests/unit/store/temp_store.h"
@@ -223,8 +222,8 @@ TEST_F(Fetches, HandOverReplacesAnIngestThatHasLess) {
 
 TEST_F(Fetches, FullDiskRefusesWithoutDamage) {
   options.content = folder.path / "small";
-  fs::create_directory(options.content);
-  if (::mount("tmpfs", options.content.c_str(), "tmpfs", 0, "size=2m") != 0) GTEST_SKIP() << "needs the right to mount";
+  const TemporaryMount mount(options.content, 0, "size=2m");
+  if (!mount) GTEST_SKIP() << "needs the right to mount";
   reopen();
   EXPECT_EQ(store->begin_fetch(digest, 3'000'000, Purpose::kForeground).error().code, Code::kResourceExhausted);
   auto file = begin();
@@ -242,9 +241,6 @@ TEST_F(Fetches, FullDiskRefusesWithoutDamage) {
   EXPECT_EQ(ingest->status().offset, accepted);
   EXPECT_EQ(fs::file_size(ingest_folder("ref") / "data"), accepted);
   EXPECT_FALSE(store->find(digest)) << "the hidden blob made room";
-  ingest.reset();
-  store.reset();
-  ::umount(options.content.c_str());
 }
 
 }  // namespace
