@@ -129,9 +129,11 @@ class Parser {
       if (key.name.substr(key.name.rfind('.') + 1) == name.substr(name.rfind('.') + 1))
         return unknown_text(name, key.name);
     }
+    const auto dot = name.rfind('.');
+    const bool in_table = dot != std::string::npos && is_table(name.substr(0, dot));
     for (const auto& key : keys()) {
       const std::string table = key.name.substr(0, key.name.rfind('.'));
-      if (table != key.name && table != names.back()) names.push_back(table);
+      if (!in_table && table != key.name && table != names.back()) names.push_back(table);
     }
     return unknown_text(name, nearest_word(name, names));
   }

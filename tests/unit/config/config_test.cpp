@@ -109,6 +109,7 @@ TEST(Config, UnknownKeysNameTheNearest) {
   EXPECT_THAT(error_of("retries = 3"), HasSubstr("did you mean fetch.retries?"));
   EXPECT_THAT(error_of("[prefetch]\nmax_pulls = 3"), HasSubstr("did you mean fetch.max_pulls?"));
   EXPECT_THAT(error_of("[stroe]\nsize = 3"), HasSubstr("stroe: unknown key; did you mean store?"));
+  EXPECT_THAT(error_of("[registry]\nbad = 3"), HasSubstr("registry.bad: unknown key; `pacelined config default`"));
   EXPECT_THAT(error_of("xyzzyxyzzyxyzzy = 3"), HasSubstr("`pacelined config default` lists all"));
   EXPECT_THAT(error_of("[registry.\"ghcr.io\"]\nstreams = 3"), HasSubstr("registry.ghcr.io: unknown key"));
   EXPECT_THAT(error_of("[concurrency.registry.\"ghcr.io\"]\nstream = 3"),
