@@ -79,7 +79,10 @@ say "packages (build, run, demo)"
 packaging/install-dependencies.sh build run demo
 say "build: a few minutes the first time"
 cmake --preset release > "$work/configure.log"
-cmake --build --preset release --target pacelined paceline > "$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
+# Ninja's "[12/148] Building …" as a line for every tenth; all of it when it fails.
+cmake --build --preset release --target pacelined paceline 2>&1 | tee "$work/build.log" | awk -F'[][/]' '
+  /^\[[0-9]+\/[0-9]+\]/ { tenth = int(10 * $2 / $3); if (tenth > last) { print "        " 10 * tenth " %"; fflush(); last = tenth } }' ||
+  { cat "$work/build.log"; exit 1; }
 bin=$PWD/build/release/bin
 rm "$work/configure.log" "$work/build.log"
 

@@ -9,8 +9,10 @@
 namespace paceline::mirror {
 namespace {
 
-// What makes a pull resumable and conditional; Authorization comes from the repository.
-constexpr std::array kRequestFields = {"Accept", "Range", "If-Range", "If-None-Match", "If-Modified-Since"};
+// What makes a pull resumable and conditional, and who asks: a registry's log shows what containerd fetched itself.
+// Authorization comes from the repository.
+constexpr std::array kRequestFields = {"Accept",   "User-Agent",    "Range",
+                                       "If-Range", "If-None-Match", "If-Modified-Since"};
 
 constexpr std::array kResponseFields = {"Accept-Ranges",
                                         "Cache-Control",
