@@ -24,13 +24,13 @@ ListStream* ListStream::start(const store::Store& store, const api::ListContentR
 }
 
 void ListStream::next() {
+  const std::lock_guard lock(mutex_);
   page_.Clear();
   for (; position_ < blobs_.size() && page_.info_size() < kPageSize; ++position_) {
     const auto& blob = blobs_[position_];
     const auto labels = store_.labels(blob.digest);
     if (matches(filter_, blob, labels)) set_info(*page_.add_info(), blob, labels);
   }
-  const std::lock_guard lock(mutex_);
   if (finished_) return;
   if (position_ < blobs_.size()) {
     StartWrite(&page_);

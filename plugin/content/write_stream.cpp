@@ -9,8 +9,8 @@ namespace paceline::content {
 namespace {
 
 // A client that closes a stream and opens the next for the same reference does not wait for us to notice: containerd's
-// own store tries for up to a second. Longer would hold up containerd's metadata transaction.
-constexpr std::chrono::milliseconds kRetryFor{200};
+// own store tries for half a second on average. Longer would hold up containerd's metadata transaction.
+constexpr std::chrono::milliseconds kRetryFor{500};
 constexpr std::chrono::milliseconds kRetryEvery{2};
 
 grpc::Status cancelled() { return {grpc::StatusCode::CANCELLED, "the client went away"}; }
