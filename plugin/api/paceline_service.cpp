@@ -127,7 +127,12 @@ grpc::ServerWriteReactor<v1::PullEvent>* PacelineService::Prefetch(Context*, con
       if (leash) leash->add(watch.ids.back());
     }
     if (wait) return progress_.follow(stream, std::move(watch));
-    for (auto& event : Watch(std::move(watch), pulls_).look(clock_.now())) stream->push(std::move(event));
+    for (const auto& id : watch.ids) {
+      v1::PullEvent event;
+      event.mutable_pull()->set_pull_id(id);
+      if (const auto pull = pulls_.find(id)) *event.mutable_pull() = to_proto(*pull, blobs);
+      if (!stream->push(std::move(event))) break;
+    }
     stream->close(grpc::Status::OK);
   });
   return reactor;

@@ -36,7 +36,9 @@ std::vector<v1::PullEvent> Watch::look(TimePoint now) {
       }
     }
   }
-  for (const auto& id : order_) {
+  for (std::size_t i = 0; i < order_.size() && events.size() < kMaxEvents; ++i) {
+    const std::string& id = order_[next_ % order_.size()];
+    next_ = (next_ + 1) % order_.size();
     if (const auto pull = pulls_.find(id)) {
       report(*pull, now, events);
     } else {

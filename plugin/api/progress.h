@@ -33,6 +33,9 @@ class Watch {
   };
   Watch(Options options, PullControl& pulls);
 
+  /// What one look may bring; the rest comes with the next looks, in turn.
+  static constexpr std::size_t kMaxEvents = 64;
+
   /// The events that are due. One thread at a time.
   std::vector<v1::PullEvent> look(TimePoint now);
   /// Every pull that was named is over and reported.
@@ -51,6 +54,7 @@ class Watch {
   Blobs blobs_;
   bool all_;
   std::vector<std::string> order_;
+  std::size_t next_ = 0;                        // Where in it the next look begins.
   std::unordered_map<std::string, Told> told_;  // Pulls that are not over.
 };
 

@@ -24,13 +24,11 @@ class PullControl {
 class ManagedPulls final : public PullControl {
  public:
   explicit ManagedPulls(pull::PullManager& manager) : manager_(manager) {}
-  std::string start_prefetch(const pull::PrefetchRequest& request) override { return manager_.start_prefetch(request); }
-  [[nodiscard]] std::vector<pull::PullSnapshot> pulls() const override { return manager_.pulls(); }
-  [[nodiscard]] std::optional<pull::PullSnapshot> find(const std::string& id) const override {
-    return manager_.find(id);
-  }
-  Status cancel(const std::string& id) override { return manager_.cancel(id); }
-  [[nodiscard]] std::vector<pull::PathSnapshot> paths() const override { return manager_.paths(); }
+  std::string start_prefetch(const pull::PrefetchRequest& request) override;
+  [[nodiscard]] std::vector<pull::PullSnapshot> pulls() const override;
+  [[nodiscard]] std::optional<pull::PullSnapshot> find(const std::string& id) const override;
+  Status cancel(const std::string& id) override;
+  [[nodiscard]] std::vector<pull::PathSnapshot> paths() const override;
 
  private:
   pull::PullManager& manager_;

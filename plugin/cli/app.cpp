@@ -57,6 +57,9 @@ void add_commands(CLI::App& app, Action& chosen) {
   }
   for (auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     command->fallthrough();  // "paceline pulls --output json" is as good as "paceline --output json pulls".
+    const std::string footer = command->get_footer();
+    command->footer(footer + (footer.empty() ? "" : "\n\n") +
+                    "Also --address, --output, --timeout and --no-color: see paceline --help");
   }
 }
 

@@ -45,7 +45,7 @@ void add_completion(CLI::App& app, Action& chosen) {
   auto* command = app.add_subcommand("completion", "Print a completion script for a shell")->group("");
   auto shell = std::make_shared<std::string>();
   command->add_option("SHELL", *shell, "bash")->required()->check(CLI::IsMember({"bash"}));
-  command->callback([&chosen, &app] {
+  command->callback([&chosen, &app, shell] {  // The option writes into `shell`: it must live as long as the parser.
     chosen = [&app](Session& session) {
       session.output.text(bash(app));
       return Exit::kOk;

@@ -39,7 +39,12 @@ Exit follow(Session& session, Client::Stream<v1::PullEvent>& stream, PullDisplay
   if (ended) return display.exit();
   Failure failure = ended.error();
   if (failure.exit == Exit::kInterrupted || failure.exit == Exit::kTimeout) {
-    failure.message += "; " + (pulls_go_on ? how_to_go_on(display.unfinished()) : "the pulls are cancelled");
+    const auto unfinished = display.unfinished();
+    if (!pulls_go_on) {
+      failure.message += "; the pulls are cancelled";
+    } else if (!unfinished.empty() || !display.endless()) {
+      failure.message += "; " + how_to_go_on(unfinished);
+    }
   } else if (failure.exit == Exit::kUnreachable) {
     failure.message += "; when it runs again, unfinished pulls go on: paceline pulls";
   }

@@ -31,7 +31,11 @@ struct Layout {
     const std::size_t fixed = 2 + kPartWidth + (rate ? 2 + kRateWidth : 0) + (streams ? 2 + kStreamsWidth : 0);
     const std::size_t rest = line > fixed ? line - fixed : 0;
     name = std::min(longest_name, std::max(kLayerName, rest > 2 + kMinBar ? rest - 2 - kMinBar : rest));
-    if (rest >= name + 2 + kMinBar) bar = std::min(kMaxBar, rest - name - 2);
+    if (rest >= name + 2 + kMinBar) {
+      bar = std::min(kMaxBar, rest - name - 2);
+    } else {
+      name = std::min(longest_name, rest);
+    }
   }
 };
 

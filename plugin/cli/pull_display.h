@@ -25,6 +25,7 @@ class PullDisplay {
   /// The last picture; what was drawn in place is taken away.
   void end();
 
+  [[nodiscard]] bool endless() const { return endless_; }
   /// Ids of the pulls that are not over.
   [[nodiscard]] std::vector<std::string> unfinished() const;
   /// Of the pulls that ended: kOk when all are done.

@@ -11,6 +11,9 @@ namespace {
 Exit watch(Session& session) {
   const auto client = session.connect();
   if (!client) return session.output.fail(client.error());
+  if (session.output.live()) {
+    session.output.line(session.output.style().dim("following all pulls; Ctrl-C ends this, not the pulls"));
+  }
   v1::WatchPullRequest request;
   request.set_include_blobs(true);
   const auto stream = (*client)->stream(&Client::Stub::WatchPull, request);
