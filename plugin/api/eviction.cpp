@@ -73,8 +73,10 @@ Result<std::set<Digest>> Eviction::blobs_of(const oci::Reference& reference) con
     for (const auto& blob : pull.blobs) found.insert(blob.digest);
   }
   if (found.empty()) {
-    return fail(Code::kNotFound, "the blobs of image " + name +
-                                     " are not known: it was not pulled lately; evict them by digest (ListBlobs)");
+    return fail(
+        Code::kNotFound,
+        "the blobs of image " + name +
+            " are not known: it was not pulled lately; evict them by digest: `paceline blobs --hidden` shows those");
   }
   return found;
 }

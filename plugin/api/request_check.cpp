@@ -64,7 +64,7 @@ Result<std::vector<Digest>> check_digests(const Strings& digests) {
 }
 
 Status check_pull_id(const std::string& id) {
-  if (id.empty()) return fail(Code::kInvalidArgument, "the pull's id is empty: ListPulls tells them");
+  if (id.empty()) return fail(Code::kInvalidArgument, "the pull's id is empty: `paceline pulls --all` shows them");
   if (id.size() > kMaxPullIdBytes) return too_long("the pull's id", id.size(), kMaxPullIdBytes);
   return {};
 }

@@ -42,9 +42,21 @@ std::string milliseconds(double ms) {
   return buffer.data();
 }
 
-std::string blob_state(const v1::BlobProgress& blob) {
+std::string blob_state(const v1::BlobProgress& blob, bool over) {
   if (blob.done()) return blob.present() ? "already here" : "done";
+  if (over) return blob.received_bytes() > 0 ? "partial" : "absent";
   return blob.streams() > 0 || blob.received_bytes() > 0 ? "fetching" : "waiting";
+}
+
+std::string path_state(const v1::Path& path) {
+  std::string state = printable(path.mode());
+  if (!path.reason().empty()) state += (state.empty() ? "" : ": ") + printable(path.reason());
+  if (path.policy() != "adaptive") state += ", " + printable(path.policy());
+  if (!path.ranges()) state += ", no ranges";
+  if (path.retries() > 0) state += ", retries: " + std::to_string(path.retries());
+  if (path.throttled() > 0) state += ", throttled: " + std::to_string(path.throttled());
+  if (path.silent_ms() > 0) state += ", silent for " + format_seconds(path.silent_ms() / 1e3);
+  return state;
 }
 
 }  // namespace
@@ -98,7 +110,7 @@ std::string pull_details(const v1::Pull& pull, const Style& style) {
                {"STREAMS", Align::kRight},
                {"MEDIA TYPE"}});
   for (const auto& blob : pull.blobs()) {
-    table.row({blob.digest(), blob_state(blob), percent(blob.received_bytes(), blob.size_bytes()),
+    table.row({blob.digest(), blob_state(blob, is_over(pull)), percent(blob.received_bytes(), blob.size_bytes()),
                format_bytes(blob.size_bytes()), std::to_string(blob.streams()), printable(blob.media_type())});
   }
   return out + "\n" + table.text();
@@ -107,27 +119,19 @@ std::string pull_details(const v1::Pull& pull, const Style& style) {
 std::string paths_table(const std::vector<v1::Path>& paths) {
   Table table({{"HOST"},
                {"STREAMS", Align::kRight},
-               {"LIMIT", Align::kRight},
-               {"CEILING", Align::kRight},
+               {"MOST", Align::kRight},
                {"RATE", Align::kRight},
                {"BEST", Align::kRight},
                {"RTT", Align::kRight},
                {"FIRST BYTE", Align::kRight},
                {"FETCHED", Align::kRight},
-               {"RETRIES", Align::kRight},
-               {"THROTTLED", Align::kRight},
-               {"RANGES"},
-               {"POLICY"},
                {"STATE"}});
   for (const auto& path : paths) {
-    std::string state = printable(path.mode());
-    if (!path.reason().empty()) state += (state.empty() ? "" : ": ") + printable(path.reason());
-    if (path.silent_ms() > 0) state += ", silent for " + format_seconds(path.silent_ms() / 1e3);
-    table.row({printable(path.host()), std::to_string(path.active_streams()), std::to_string(path.stream_limit()),
+    table.row({printable(path.host()),
+               std::to_string(path.active_streams()) + "/" + std::to_string(path.stream_limit()),
                std::to_string(path.stream_ceiling()), format_rate(path.bytes_per_second()),
                format_rate(path.best_bytes_per_second()), milliseconds(path.rtt_ms()),
-               milliseconds(path.first_byte_ms()), format_bytes(path.fetched_bytes()), std::to_string(path.retries()),
-               std::to_string(path.throttled()), path.ranges() ? "yes" : "no", printable(path.policy()), state});
+               milliseconds(path.first_byte_ms()), format_bytes(path.fetched_bytes()), path_state(path)});
   }
   return table.text();
 }

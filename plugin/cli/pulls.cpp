@@ -107,8 +107,8 @@ void add_cancel(CLI::App& app, Action& chosen) {
 void add_paths(CLI::App& app, Action& chosen) {
   auto* command = app.add_subcommand("paths", "Show what the daemon knows of the hosts it fetches from");
   command->footer(
-      "A path is one blob host, after redirects. LIMIT is how many streams the controller allows now, CEILING the\n"
-      "most it may allow: by configuration, or because the server asked to slow down.\n\n"
+      "A path is one blob host, after redirects. STREAMS are under way, of those that the controller allows now; MOST\n"
+      "is what it may allow at all: by configuration, or because the server asked to slow down.\n\n"
       "Example:\n"
       "  paceline paths --output json | jq '{host, bytes_per_second, rtt_ms}'");
   command->callback([&chosen] { chosen = paths; });
