@@ -12,12 +12,11 @@ from .processes import Process, free_port, run
 from .versions import ROOT
 
 BIN = pathlib.Path(os.environ.get("PACELINE_BIN_DIR", ROOT / "build" / "release" / "bin"))
-SUPPRESSIONS = ROOT / "tests" / "sanitizers"
+TSAN_SUPPRESSIONS = ROOT / "tests" / "sanitizers" / "tsan.supp"
 SANITIZERS = {  # Ignored by a build without them. A finding ends the daemon with an exit code of its own.
-    "ASAN_OPTIONS": f"exitcode=99:detect_leaks=1:suppressions={SUPPRESSIONS}/asan.supp",
-    "LSAN_OPTIONS": f"exitcode=99:suppressions={SUPPRESSIONS}/lsan.supp",
+    "ASAN_OPTIONS": "exitcode=99:detect_leaks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-    "TSAN_OPTIONS": f"exitcode=99:halt_on_error=0:suppressions={SUPPRESSIONS}/tsan.supp",
+    "TSAN_OPTIONS": f"exitcode=99:suppressions={TSAN_SUPPRESSIONS}",
 }
 
 
