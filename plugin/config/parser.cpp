@@ -1,4 +1,6 @@
 // From TOML to a Config: walks the parsed document, hands each leaf to its key, and collects what is wrong.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "plugin/base/files.h"
@@ -17,6 +19,9 @@ constexpr std::size_t kMaxErrors = 20;
 bool starts_with_table(std::string_view name, std::string_view table) {
   return name.size() > table.size() && name.starts_with(table) && name[table.size()] == '.';
 }
+
+// TOML takes [a.b.c] apart at its dots.
+constexpr std::string_view kQuoteHint = "Quote a host that holds dots: [concurrency.registry.\"ghcr.io\"]";
 
 // host[:port], loosely: the registry client has the full grammar; here a typing mistake should show.
 bool looks_like_host(std::string_view host) {
@@ -59,7 +64,7 @@ class Parser {
         if (const auto* inner = node.as_table()) {
           walk(*inner, name);
         } else {
-          error(line, name + ": is a table: write [" + name + "]");
+          error(line, fmt::format("{0}: is a table: write [{0}]", name));
         }
       } else {
         error(line, unknown(name));
@@ -69,22 +74,19 @@ class Parser {
 
   void collect_registries(const toml::node& node, toml::source_index line) {
     const auto* hosts = node.as_table();
-    if (hosts == nullptr) {
-      return error(
-          line, std::string(kRegistryTables) + ": is a table: write [" + std::string(kRegistryTables) + ".\"HOST\"]");
-    }
-    for (const auto& [host, inner] : *hosts) {
-      const std::string name = std::string(kRegistryTables) + "." + in_quotes(host.str());
-      if (!looks_like_host(host.str())) {
-        error(host.source().begin.line, name + ": is not a registry: write host or host:port");
-      } else if (const auto* table = inner.as_table()) {
-        registry_tables_.emplace_back(host.str(), table);
-      } else if (std::ranges::any_of(concurrency_keys(), [&](const auto& own) { return own.name == host.str(); })) {
-        error(host.source().begin.line,
-              name + ": needs a registry in front: write [" + std::string(kRegistryTables) + ".\"HOST\"]");
+    if (hosts == nullptr) return error(line, fmt::format("{0}: is a table: write [{0}.\"HOST\"]", kRegistryTables));
+    for (const auto& entry : *hosts) {
+      const std::string_view host = entry.first.str();
+      const std::string name = fmt::format("{}.{}", kRegistryTables, in_quotes(host));
+      const auto at = entry.first.source().begin.line;
+      if (!looks_like_host(host)) {
+        error(at, name + ": is not a registry: write host or host:port");
+      } else if (const auto* table = entry.second.as_table()) {
+        registry_tables_.emplace_back(host, table);
+      } else if (std::ranges::find(concurrency_keys(), host, &Key<Concurrency>::name) != concurrency_keys().end()) {
+        error(at, fmt::format("{}: needs a registry in front: write [{}.\"HOST\"]", name, kRegistryTables));
       } else {
-        error(host.source().begin.line, name + ": must be a table. Quote a host that holds dots: [" +
-                                            std::string(kRegistryTables) + ".\"ghcr.io\"]");
+        error(at, fmt::format("{}: must be a table. {}", name, kQuoteHint));
       }
     }
   }
@@ -96,10 +98,9 @@ class Parser {
       if (known == concurrency_keys().end()) {
         std::vector<std::string> names;
         for (const auto& own : concurrency_keys()) names.push_back(own.name);
-        error(line, unknown_text(name + "." + std::string(key.str()), nearest_word(key.str(), names)) +
-                        (node.is_table()
-                             ? " (quote a host that holds dots: [" + std::string(kRegistryTables) + ".\"ghcr.io\"])"
-                             : ""));
+        const std::string near = nearest_word(key.str(), names);
+        error(line, unknown_text(fmt::format("{}.{}", name, key.str()), near) +
+                        (node.is_table() ? fmt::format(" ({})", kQuoteHint) : ""));
       } else if (auto status = known->read(into, node); !status) {
         error(line, name + "." + known->name + ": " + status.error().message);
       }

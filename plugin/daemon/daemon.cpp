@@ -61,8 +61,9 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config) {
 
   std::unique_ptr<Daemon> daemon(new Daemon(config, std::move(*lock), std::move(clock), std::move(*store)));
   if (auto started = daemon->start_mirror(); !started) return fail(started.error());
-  if (auto started = daemon->start_server(); !started) return fail(started.error());
+  // Before containerd is answered: its retried Writes must find the flights of the pulls that a stop interrupted.
   daemon->pulls_->resume();
+  if (auto started = daemon->start_server(); !started) return fail(started.error());
   return daemon;
 }
 

@@ -328,12 +328,16 @@ class PullManager::Impl {
     for (const Record& record : records()) {
       if (record->manifest() != manifest) continue;
       const auto digests = record->digests();
+      const auto here = [&](const Digest& d) { return services_.store.find(d).has_value(); };
       if (record->over()) {
         const bool recent = !record->ended_before(services_.clock.now() - kSamePull);
-        if (recent && std::all_of(digests.begin(), digests.end(),
-                                  [&](const Digest& d) { return services_.store.find(d).has_value(); })) {
-          return true;
-        }
+        if (recent && std::all_of(digests.begin(), digests.end(), here)) return true;
+        continue;
+      }
+      // containerd's collection may have taken a blob that was here when the pull began: then it needs a plan anew,
+      // which shares the flights of this one.
+      if (!std::all_of(digests.begin(), digests.end(),
+                       [&](const Digest& d) { return services_.flights.find(d).has_value() || here(d); })) {
         continue;
       }
       record->set_foreground();

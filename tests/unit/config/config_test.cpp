@@ -118,7 +118,7 @@ TEST(Config, UnknownKeysNameTheNearest) {
 
 TEST(Config, RegistryTablesMustBeHosts) {
   EXPECT_THAT(error_of("[concurrency.registry.\"no host\"]\n"), HasSubstr("is not a registry"));
-  EXPECT_THAT(error_of("[concurrency.registry.ghcr.io]\nstreams = 3"), HasSubstr("quote a host that holds dots"));
+  EXPECT_THAT(error_of("[concurrency.registry.ghcr.io]\nstreams = 3"), HasSubstr("Quote a host that holds dots"));
   EXPECT_THAT(error_of("[concurrency.registry]\nstreams = 3"), HasSubstr("needs a registry in front"));
   EXPECT_THAT(error_of("[concurrency]\nregistry = 3"), HasSubstr("is a table"));
 }

@@ -17,6 +17,9 @@ using test::FakeServer;
 const std::string kBlob = "sha256:" + std::string(64, 'a');
 
 class MirrorTest : public testing::Test {
+ public:
+  ~MirrorTest() override { network_.shut_down(); }
+
  protected:
   void start() {
     auto mirror = Mirror::start({.host = "127.0.0.1", .port = 0}, upstream_, network_, clock_);
@@ -25,8 +28,6 @@ class MirrorTest : public testing::Test {
   }
 
   RawClient client() { return RawClient(mirror_->address().port); }
-
-  ~MirrorTest() override { network_.shut_down(); }
 
   SystemClock clock_;
   net::NetworkThread network_{net::NetworkOptions{}};
@@ -48,7 +49,7 @@ TEST_F(MirrorTest, HeadThenGetCostOneUpstreamRequest) {
     EXPECT_EQ(repository.repository(), "library/redis");
     EXPECT_EQ(repository.access().authorization.reveal(), "Bearer t");
     EXPECT_EQ(object, "7");
-    return document;
+    return registry::Document(document);
   };
   start();
   auto connection = client();
