@@ -85,8 +85,7 @@ Status write_at(int fd, std::span<const std::byte> data, std::uint64_t offset) {
 Result<std::size_t> read_at(int fd, std::span<std::byte> buffer, std::uint64_t offset) {
   std::size_t done = 0;
   while (done < buffer.size()) {
-    const ssize_t count =
-        ::pread(fd, buffer.data() + done, buffer.size() - done, static_cast<off_t>(offset + done));
+    const ssize_t count = ::pread(fd, buffer.data() + done, buffer.size() - done, static_cast<off_t>(offset + done));
     if (count < 0) {
       if (errno == EINTR) continue;
       return fail(errno_error(errno, "read"));

@@ -95,7 +95,8 @@ std::string format_duration(nanoseconds duration) {
 
 std::string to_lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
 }
 
@@ -137,7 +138,8 @@ Result<std::chrono::system_clock::time_point> parse_rfc3339(std::string_view tex
   std::int64_t nanos = 0;
   if (*rest == '.') {
     std::int64_t scale = 100'000'000;
-    for (++rest; std::isdigit(static_cast<unsigned char>(*rest)) != 0; ++rest, scale /= 10) nanos += (*rest - '0') * scale;
+    for (++rest; std::isdigit(static_cast<unsigned char>(*rest)) != 0; ++rest, scale /= 10)
+      nanos += (*rest - '0') * scale;
   }
   std::int64_t zone = 0;
   if (*rest == '+' || *rest == '-') {
@@ -150,9 +152,8 @@ Result<std::chrono::system_clock::time_point> parse_rfc3339(std::string_view tex
   } else if (*rest != 'Z') {
     return fail(Code::kInvalidArgument, "'" + copy + "' has no time zone");
   }
-  return std::chrono::system_clock::time_point(
-      std::chrono::duration_cast<std::chrono::system_clock::duration>(
-          std::chrono::seconds(::timegm(&utc) - zone) + nanoseconds(nanos)));
+  return std::chrono::system_clock::time_point(std::chrono::duration_cast<std::chrono::system_clock::duration>(
+      std::chrono::seconds(::timegm(&utc) - zone) + nanoseconds(nanos)));
 }
 
 std::string nearest_word(std::string_view word, const std::vector<std::string>& candidates) {

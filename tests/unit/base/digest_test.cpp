@@ -17,8 +17,9 @@ TEST(Digest, RoundTripsThroughText) {
 
 TEST(Digest, RefusesOtherAlgorithmsLengthsAndCases) {
   const std::string hex = sha256("").hex();
-  for (const std::string& bad : {std::string(), hex, "sha512:" + hex, "sha256:" + hex.substr(1), "sha256:" + hex + "0",
-                                 "sha256:" + std::string(64, 'G'), "sha256:" + std::string(64, 'A'), "sha256:../" + hex}) {
+  for (const std::string& bad :
+       {std::string(), hex, "sha512:" + hex, "sha256:" + hex.substr(1), "sha256:" + hex + "0",
+        "sha256:" + std::string(64, 'G'), "sha256:" + std::string(64, 'A'), "sha256:../" + hex}) {
     const auto parsed = Digest::parse(bad);
     ASSERT_FALSE(parsed) << bad;
     EXPECT_EQ(parsed.error().code, Code::kInvalidArgument);

@@ -48,7 +48,8 @@ TEST(PullTables, PathsSayWhyTheyAreAsTheyAre) {
   path.set_rtt_ms(3.25);
   path.set_first_byte_ms(112.7);
   const std::string text = paths_table({path});
-  EXPECT_NE(text.find("hold: a queue stands, fixed:5, no ranges, throttled: 2, silent for 3s"), std::string::npos) << text;
+  EXPECT_NE(text.find("hold: a queue stands, fixed:5, no ranges, throttled: 2, silent for 3s"), std::string::npos)
+      << text;
   EXPECT_NE(text.find("3.2 ms"), std::string::npos) << text;
   EXPECT_NE(text.find("113 ms"), std::string::npos) << text;
 }
