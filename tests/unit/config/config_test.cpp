@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <regex>
-
 #include "plugin/base/files.h"
 
 namespace paceline::config {
@@ -165,7 +163,10 @@ TEST(Config, DefaultFileHoldsTheDefaults) {
   const std::string file = default_toml();
   EXPECT_EQ(*parse(file, "default"), Config());
   // Switched on, every line is still the default, and no key is missing.
-  const std::string active = std::regex_replace(file, std::regex("(^|\n)#([a-z_]+ = )"), "$1$2");
+  std::string active = file;
+  for (std::size_t at = 0; (at = active.find("\n#", at)) != std::string::npos; ++at) {
+    if (active[at + 2] != ' ') active.erase(at + 1, 1);  // Comments go on with a space, settings do not.
+  }
   const auto config = parse(active, "default");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(*config, Config());
