@@ -58,7 +58,6 @@ struct BlobFetch {
   net::HttpRequest request;  ///< At the blob's present location.
   bool redirected = false;   ///< The location came from a redirect: a 401 or 403 there means it has expired.
   Path* path = nullptr;
-  bool single_stream = false;
 
   unsigned failures = 0;     ///< In a row, without a byte in between; streams that fail together count as one.
   TimePoint failed_at;       ///< When the last one was counted.

@@ -104,7 +104,7 @@ void TransferEngine::place(const Blob& blob, net::HttpRequest request) {
   Path& path = open_path(*host);
   auto& planner = path.open_planner(blob->owner, foreground_.contains(blob->owner));
   planner.add(blob->layer, blob->size, present_intervals(*blob->file));
-  if (!path.ranges() || blob->single_stream) planner.set_single_stream(blob->layer);
+  if (!path.ranges()) planner.set_single_stream(blob->layer);
   blob->path = &path;
   remember_origin(*blob);
   pump_hash(blob);  // A resumed or empty blob may have all its bytes.

@@ -81,7 +81,6 @@ void TransferEngine::schedule(Path& path) {
 
 void TransferEngine::start_stream(Path& path, PullKey pull, const adaptive::Range& range) {
   const Blob& blob = layers_.at(range.layer);
-  const bool ranges = path.ranges() && !blob->single_stream;
   auto stream = std::make_shared<Stream>();
   stream->id = next_stream_++;
   stream->blob = blob;
@@ -97,7 +96,7 @@ void TransferEngine::start_stream(Path& path, PullKey pull, const adaptive::Rang
   request.connect_timeout = config_.fetch.connect_timeout;
   request.stall_bytes = config_.fetch.stall_bytes_per_second;
   request.stall_window = config_.fetch.stall_window;
-  if (!ranges || range.size() == blob->size) {
+  if (!path.ranges() || range.size() == blob->size) {
     stream->asked = {0, blob->size, blob->size, false};
     stream->skip = range.first;
   } else {
@@ -218,7 +217,11 @@ void TransferEngine::back_off(const std::shared_ptr<Stream>& stream, const Error
     ++blob->failures;
     blob->failed_at = clock_.now();
   }
-  if (blob->failures > config_.fetch.retries) {
+  // While another stream brings bytes the blob is not lost, and what it brings is worth having even if the rest is.
+  const bool delivering = std::any_of(streams_.begin(), streams_.end(), [&](const auto& entry) {
+    return entry.second->blob == blob && entry.second->bytes > 0 && entry.second->answer.verdict == Verdict::kData;
+  });
+  if (blob->failures > config_.fetch.retries && !delivering) {
     give_back(*stream);
     next_place(blob, why);
     return;

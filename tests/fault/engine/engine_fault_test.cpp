@@ -287,6 +287,25 @@ TEST_F(EngineFault, ServerErrorsAreRetriedThenGivenUpWithTheHostNamed) {
   EXPECT_EQ(server.requests().size(), 3U);
 }
 
+TEST_F(EngineFault, AStreamThatDeliversIsNotCutOffByOthersThatFail) {
+  FakeServer server([&](const FakeRequest& r, FakeConnection& c) {
+    const auto range = net::parse_content_range(r.header("Range").replace(0, 6, "bytes ") + "/20000000");
+    if (range->first > 0) return c.reset();
+    c.write("HTTP/1.1 206 Partial Content\r\nContent-Length: " + std::to_string(range->last + 1) +
+            "\r\nContent-Range: bytes " + r.header("Range").substr(6) + "/20000000\r\n\r\n");
+    // Long enough for the other ranges to have failed more often than a blob may.
+    for (std::size_t at = 0; at < 1'000'000; at += 100'000) {
+      c.write(std::string_view(kBig).substr(at, 100'000));
+      c.wait(std::chrono::milliseconds(100));
+    }
+    c.close();
+  });
+  ASSERT_FALSE(fetch(kBig, {server.url()}));
+  const auto again = store_->begin_fetch(sha256(kBig), kBig.size(), store::Purpose::kForeground);
+  ASSERT_TRUE(again);
+  EXPECT_EQ((*again)->prefix(), 1'000'000U);
+}
+
 TEST_F(EngineFault, AnAbandonedDownloadResumesWithoutFetchingTwice) {
   std::atomic<bool> healthy = false;
   std::atomic<std::uint64_t> sent = 0;
