@@ -51,10 +51,10 @@ Failure explain_unreachable(int errno_value, const std::string& path) {
   std::string message = "cannot reach pacelined at " + path + ": ";
   switch (errno_value) {
     case ENOENT:
-      message += "there is no such socket; is it running? See: systemctl status paceline";
+      message += "there is no such socket; is it running? See: systemctl status pacelined";
       break;
     case ECONNREFUSED:
-      message += "nobody listens there; is it running? See: systemctl status paceline";
+      message += "nobody listens there; is it running? See: systemctl status pacelined";
       break;
     case EACCES:
     case EPERM:

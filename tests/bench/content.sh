@@ -22,14 +22,9 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
-if [ -z "${PACELINE_SERVER:-}" ]; then
-  if [ -x "$build/bin/pacelined" ]; then
-    printf 'version = 1\n' > "$work/config.toml"
-    PACELINE_SERVER="$build/bin/pacelined --config $work/config.toml"
-  else
-    PACELINE_SERVER="$build/bin/content_server"
-  fi
-fi
+# No mirror: its port may be taken by a daemon of the machine's.
+printf 'version = 1\n[mirror]\nenabled = false\n' > "$work/config.toml"
+: "${PACELINE_SERVER:=$build/bin/pacelined --config $work/config.toml}"
 
 wait_for_socket() {
   tries=0

@@ -2,7 +2,7 @@
 # containerd's own content conformance suite against our content store.
 # usage: run.sh [BUILD_DIR]     (default: build/release)
 # PACELINE_SERVER: the server's command, run as `$PACELINE_SERVER --root DIR --address SOCKET`;
-#                  default: pacelined of the build, or else its bare content_server.
+#                  default: pacelined of the build.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=${1:-$here/../../build/release}
@@ -16,14 +16,9 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
-if [ -z "${PACELINE_SERVER:-}" ]; then
-  if [ -x "$build/bin/pacelined" ]; then
-    printf 'version = 1\n' > "$work/config.toml"
-    PACELINE_SERVER="$build/bin/pacelined --config $work/config.toml"
-  else
-    PACELINE_SERVER="$build/bin/content_server"
-  fi
-fi
+# No mirror: its port may be taken by a daemon of the machine's.
+printf 'version = 1\n[mirror]\nenabled = false\n' > "$work/config.toml"
+: "${PACELINE_SERVER:=$build/bin/pacelined --config $work/config.toml}"
 
 PACELINE_ADDRESS=$work/server.sock
 export PACELINE_ADDRESS
