@@ -21,7 +21,7 @@ TEST(Client, AnUnreachableDaemonIsExplained) {
   EXPECT_EQ(absent.exit, Exit::kUnreachable);
   EXPECT_EQ(absent.message,
             "cannot reach pacelined at /run/p.sock: there is no such socket; is it running? See: systemctl status "
-            "paceline");
+            "pacelined");
   EXPECT_NE(explain_unreachable(EACCES, "/run/p.sock").message.find("use sudo"), std::string::npos);
   EXPECT_NE(explain_unreachable(ECONNREFUSED, "/run/p.sock").message.find("nobody listens"), std::string::npos);
 }
