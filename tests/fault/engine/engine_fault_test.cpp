@@ -1,6 +1,7 @@
 // The transfer engine against servers that misbehave: everything real but the peer.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <future>
 #include <mutex>
@@ -137,7 +138,9 @@ TEST_F(EngineFault, AHostThatIgnoresRangesGetsOneStream) {
   FakeServer server([](const FakeRequest& r, FakeConnection& c) { c.respond(r, 200, kBig); });
   ASSERT_TRUE(fetch(kBig, {server.url()}));
   EXPECT_TRUE(stored(kBig) == kBig);
-  EXPECT_FALSE(server.requests().back().has("Range"));
+  // Not simply the last one: the ranged requests of the other streams may still be read by their server threads.
+  const auto requests = server.requests();
+  EXPECT_EQ(std::count_if(requests.begin(), requests.end(), [](const auto& r) { return !r.has("Range"); }), 1);
 }
 
 TEST_F(EngineFault, AHostWithWrongContentRangesGetsOneStream) {
@@ -345,8 +348,11 @@ TEST_F(EngineFault, ConnectionsAreOpenedAheadOfTheNextPull) {
   ASSERT_TRUE(server.wait_for_requests(before + 4));
   const std::string other = random_bytes(20'000'000, 9);
   const unsigned opened = server.connections();
-  EXPECT_EQ(server.requests().back().method, "HEAD");
-  EXPECT_FALSE(server.requests().back().has("Authorization"));
+  const auto warming = server.requests();
+  for (std::size_t i = before; i < warming.size(); ++i) {
+    EXPECT_EQ(warming[i].method, "HEAD");
+    EXPECT_FALSE(warming[i].has("Authorization"));
+  }
   EXPECT_FALSE(fetch(other, {server.url()}));  // Not what the server has; its first ranges use the open connections.
   const auto requests = server.requests();
   EXPECT_LT(requests.at(before + 4).connection, opened);
