@@ -18,13 +18,13 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 bool is_alphanumeric(char c) { return is_lower(c) || is_upper(c) || is_digit(c); }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "'";
   for (const char c : text.substr(0, 120)) out.push_back(c >= ' ' && c < 0x7f ? c : '?');
   return out + (text.size() > 120 ? "…'" : "'");
 }
 
-auto invalid(std::string message) { return fail(Code::kInvalidArgument, std::move(message)); }
+auto refused(std::string message) { return fail(Code::kInvalidArgument, std::move(message)); }
 
 bool valid_host_label(std::string_view label) {
   return !label.empty() && label.front() != '-' && label.back() != '-' &&
@@ -75,27 +75,27 @@ Status Reference::check_registry(std::string_view registry) {
     unsigned number = 0;
     for (const char c : port.substr(0, 6)) number = is_digit(c) ? number * 10 + static_cast<unsigned>(c - '0') : 65536;
     if (port.empty() || port.size() > 5 || number > 65535 || number == 0) {
-      return invalid("registry " + quoted(registry) + " has an invalid port: expected 1 to 65535");
+      return refused("registry " + in_quotes(registry) + " has an invalid port: expected 1 to 65535");
     }
   }
   if (registry.size() > kMaxNameLength || !valid_host(host)) {
-    return invalid("registry " + quoted(registry) + " is not a host name: expected host[:port] or [IPv6][:port]");
+    return refused("registry " + in_quotes(registry) + " is not a host name: expected host[:port] or [IPv6][:port]");
   }
   return {};
 }
 
 Status Reference::check_repository(std::string_view repository) {
-  if (repository.empty()) return invalid("the repository name is empty");
+  if (repository.empty()) return refused("the repository name is empty");
   if (repository.size() > kMaxNameLength) {
-    return invalid("repository name " + quoted(repository) + " is longer than 255 characters");
+    return refused("repository name " + in_quotes(repository) + " is longer than 255 characters");
   }
   if (std::any_of(repository.begin(), repository.end(), is_upper)) {
-    return invalid("repository name " + quoted(repository) + " must be lower case: try " +
-                   quoted(to_lower(repository)));
+    return refused("repository name " + in_quotes(repository) + " must be lower case: try " +
+                   in_quotes(to_lower(repository)));
   }
   for (const auto component : split(repository, '/')) {
     if (!valid_path_component(component)) {
-      return invalid("repository name " + quoted(repository) + " is invalid at " + quoted(component) +
+      return refused("repository name " + in_quotes(repository) + " is invalid at " + in_quotes(component) +
                      ": use lower-case letters and digits, joined by '.', '_', '__' or '-', between slashes");
     }
   }
@@ -107,20 +107,20 @@ Status Reference::check_tag(std::string_view tag) {
                      std::all_of(tag.begin(), tag.end(),
                                  [](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
   if (valid) return {};
-  return invalid("tag " + quoted(tag) +
+  return refused("tag " + in_quotes(tag) +
                  " is invalid: use at most 128 letters, digits, '_', '.' and '-', not '.' or '-' first");
 }
 
 Result<Reference> Reference::parse(std::string_view text) {
-  const auto whole = [&](const Error& error) { return fail(error.context("image reference " + quoted(text))); };
-  if (text.empty()) return invalid("the image reference is empty: expected e.g. docker.io/library/redis:7");
+  const auto whole = [&](const Error& error) { return fail(error.context("image reference " + in_quotes(text))); };
+  if (text.empty()) return refused("the image reference is empty: expected e.g. docker.io/library/redis:7");
   if (text.find("://") != std::string_view::npos) {
-    return invalid("image reference " + quoted(text) +
+    return refused("image reference " + in_quotes(text) +
                    " is a URL: write it without the scheme, e.g. docker.io/library/redis:7");
   }
   if (text.size() == 64 &&
       std::all_of(text.begin(), text.end(), [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); })) {
-    return invalid("image reference " + quoted(text) +
+    return refused("image reference " + in_quotes(text) +
                    " is 64 hexadecimal digits, which is an image ID: name a repository, with @sha256:… for a digest");
   }
 

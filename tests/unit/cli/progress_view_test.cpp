@@ -8,7 +8,7 @@
 namespace paceline::cli {
 namespace {
 
-const TimePoint kStart = TimePoint(std::chrono::hours(1));
+const TimePoint kBegin = TimePoint(std::chrono::hours(1));
 
 std::string joined(const std::vector<std::string>& lines) {
   std::string out;
@@ -28,7 +28,7 @@ TEST(Bar, IsEmptyHalfOrFull) {
 
 TEST(Frame, OneImageWithItsLayers) {
   ProgressModel model;
-  model.update(fetching_pull("1", "docker.io/library/redis:7"), kStart);
+  model.update(fetching_pull("1", "docker.io/library/redis:7"), kBegin);
   EXPECT_EQ(joined(frame(model, {100, 24}, Style())),
             "docker.io/library/redis:7  [====>                      ]     20.0/100.0 MB    8.0 MB/s    6 streams\n"
             "  aaaaaaaaaaaa             already here  5.0 MB\n"
@@ -40,7 +40,7 @@ TEST(Frame, OneImageWithItsLayers) {
 
 TEST(Frame, ALowScreenShowsTheLayersThatMove) {
   ProgressModel model;
-  model.update(fetching_pull("1", "redis"), kStart);
+  model.update(fetching_pull("1", "redis"), kBegin);
   const auto lines = frame(model, {100, 5}, Style());
   ASSERT_EQ(lines.size(), 4U);
   EXPECT_TRUE(lines[1].starts_with("  bbbbbbbbbbbb")) << lines[1];
@@ -49,7 +49,7 @@ TEST(Frame, ALowScreenShowsTheLayersThatMove) {
 
 TEST(Frame, ANarrowScreenDropsColumns) {
   ProgressModel model;
-  model.update(fetching_pull("1", "docker.io/library/redis:7"), kStart);
+  model.update(fetching_pull("1", "docker.io/library/redis:7"), kBegin);
   EXPECT_EQ(frame(model, {60, 24}, Style())[0], "..o/library/redis:7  [>     ]     20.0/100.0 MB    8.0 MB/s");
   EXPECT_EQ(frame(model, {40, 24}, Style())[0], "...io/library/redis:7     20.0/100.0 MB");
 }
@@ -59,7 +59,7 @@ TEST(Frame, NeverIsWiderOrHigherThanTheScreen) {
   for (int i = 0; i < 100; ++i) {
     const std::string id = std::to_string(i);
     const std::string image = "registry.example:5000/a/rather/long/name/of/an/image-" + id + ":1.2.3";
-    model.update(i < 60 ? fetching_pull(id, image) : make_pull(id, image, v1::PULL_STATE_QUEUED), kStart);
+    model.update(i < 60 ? fetching_pull(id, image) : make_pull(id, image, v1::PULL_STATE_QUEUED), kBegin);
   }
   for (const unsigned columns : {1U, 2U, 10U, 20U, 33U, 50U, 64U, 80U, 120U, 300U}) {
     for (const unsigned rows : {1U, 2U, 3U, 4U, 5U, 10U, 24U, 70U, 200U}) {
@@ -72,9 +72,9 @@ TEST(Frame, NeverIsWiderOrHigherThanTheScreen) {
 
 TEST(Frame, AHundredImagesAreALineEach) {
   ProgressModel model;
-  for (int i = 0; i < 60; ++i) model.update(fetching_pull(std::to_string(i), "image" + std::to_string(i)), kStart);
+  for (int i = 0; i < 60; ++i) model.update(fetching_pull(std::to_string(i), "image" + std::to_string(i)), kBegin);
   for (int i = 60; i < 100; ++i) {
-    model.update(make_pull(std::to_string(i), "image" + std::to_string(i), v1::PULL_STATE_QUEUED), kStart);
+    model.update(make_pull(std::to_string(i), "image" + std::to_string(i), v1::PULL_STATE_QUEUED), kBegin);
   }
   const auto lines = frame(model, {100, 24}, Style());
   ASSERT_EQ(lines.size(), 23U);
@@ -87,8 +87,8 @@ TEST(Frame, AHundredImagesAreALineEach) {
 
 TEST(Frame, FinishedImagesAreNotShown) {
   ProgressModel model;
-  model.update(make_pull("1", "redis", v1::PULL_STATE_DONE), kStart);
-  model.update(make_pull("2", "alpine", v1::PULL_STATE_RESOLVING), kStart);
+  model.update(make_pull("1", "redis", v1::PULL_STATE_DONE), kBegin);
+  model.update(make_pull("2", "alpine", v1::PULL_STATE_RESOLVING), kBegin);
   EXPECT_EQ(joined(frame(model, {80, 24}, Style())),
             "alpine          resolving\n"
             "[==================>                   ]  1/2 images  -  0 streams  ETA -\n");
@@ -96,8 +96,8 @@ TEST(Frame, FinishedImagesAreNotShown) {
 
 TEST(Summary, NamesFailures) {
   ProgressModel model;
-  model.update(make_pull("1", "redis", v1::PULL_STATE_FAILED), kStart);
-  model.update(fetching_pull("2", "alpine"), kStart);
+  model.update(make_pull("1", "redis", v1::PULL_STATE_FAILED), kBegin);
+  model.update(fetching_pull("2", "alpine"), kBegin);
   EXPECT_EQ(summary(model.totals()), "0/2 images, 1 failed  20.0/100.0 MB  8.0 MB/s  6 streams  ETA 10s");
 }
 
