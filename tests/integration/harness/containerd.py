@@ -12,10 +12,13 @@ OTHER_SNAPSHOTTERS = ("aufs", "btrfs", "devmapper", "zfs", "blockfile", "erofs")
 
 
 class Containerd:
-    """`store`: the daemon's socket, or None for the built-in store. `mirror_port`: writes certs.d/_default/hosts.toml."""
+    """`store`: the daemon's socket, or None for the built-in store. `mirror_port`: writes certs.d/_default/hosts.toml.
+    `enter`: the command that runs containerd and ctr elsewhere, e.g. `nsenter --net=…`; it has to exec them. `extra_config`:
+    more TOML tables."""
 
-    def __init__(self, version, directory, store=None, mirror_port=None, cri=False):
+    def __init__(self, version, directory, store=None, mirror_port=None, cri=False, enter=(), extra_config=""):
         self.version, self.directory, self.store, self.cri = version, pathlib.Path(directory), store, cri
+        self.enter, self.extra_config = list(enter), extra_config
         self.directory.mkdir(parents=True, exist_ok=True)
         # Unix socket paths are short: keep the address out of pytest's long directories.
         self.run_dir = pathlib.Path("/run") / f"paceline-test-{uuid.uuid4().hex[:8]}"
@@ -52,13 +55,14 @@ class Containerd:
             plugins.append(f'[proxy_plugins.paceline]\n  type = "content"\n  address = "{self.store}"')
         return "\n".join([
             f"version = {3 if new else 2}", f'root = "{self.root}"', f'state = "{self.run_dir}/state"',
-            f"disabled_plugins = {json.dumps(disabled)}", f'[grpc]\n  address = "{self.address}"', *plugins]) + "\n"
+            f"disabled_plugins = {json.dumps(disabled)}", f'[grpc]\n  address = "{self.address}"', *plugins,
+            self.extra_config]) + "\n"
 
     def start(self, wait=True):
         self.run_dir.mkdir(exist_ok=True)
         config = self.directory / "config.toml"
         config.write_text(self.config())
-        self.process = Process([self.version.bin / "containerd", "--config", config, "--log-level", "info"],
+        self.process = Process([*self.enter, self.version.bin / "containerd", "--config", config, "--log-level", "info"],
                                self.directory / "containerd.log",
                                env={"PATH": f"{self.version.bin}:/usr/sbin:/usr/bin:/sbin:/bin"})
         if wait:
@@ -85,7 +89,7 @@ class Containerd:
     # What a user does with ctr.
 
     def ctr(self, *arguments, namespace="default", check=True, timeout=120):
-        return run(self.version.bin / "ctr", "--address", self.address, "--namespace", namespace, *arguments,
+        return run(*self.enter, self.version.bin / "ctr", "--address", self.address, "--namespace", namespace, *arguments,
                    check=check, timeout=timeout)
 
     def pull_arguments(self, reference, user=None, local=False, all_platforms=False):
@@ -104,7 +108,7 @@ class Containerd:
         return self.ctr(*self.pull_arguments(reference, **options), namespace=namespace, check=check, timeout=timeout)
 
     def pull_in_background(self, reference, log, namespace="default", **options):
-        return Process([self.version.bin / "ctr", "--address", self.address, "--namespace", namespace,
+        return Process([*self.enter, self.version.bin / "ctr", "--address", self.address, "--namespace", namespace,
                         *self.pull_arguments(reference, **options)], log)
 
     def run_image(self, reference, namespace="default"):

@@ -109,18 +109,19 @@ def _json(value):
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def make_image(name, sizes=(300 * KIB, 200 * KIB, 100 * KIB), kind=OCI, architecture="amd64", index=False):
+def make_image(name, sizes=(300 * KIB, 200 * KIB, 100 * KIB), kind=OCI, architecture="amd64", index=False, base=True):
     """An image with a base layer (busybox and a script) and one layer of about sizes[i] bytes for each size.
 
     Its bytes depend on `name` and the other arguments only. `index` puts it behind an index that offers other platforms.
+    Without `base` it has the sized layers only and cannot run.
     """
     noise = random.Random(name)
     script = f"#!/bin/sh\necho hello from {name}\ncd /data\nsha256sum *\n"
     with open(BUSYBOX, "rb") as file:
         busybox = file.read()
-    base = {"bin/busybox": busybox, "bin/paceline-test": script.encode(), "data/from-base": name.encode()}
-    base |= {f"bin/{tool}": "-> busybox" for tool in ("sh", "echo", "sha256sum", "sleep", "cat")}
-    layers = [_layer(base)]
+    files = {"bin/busybox": busybox, "bin/paceline-test": script.encode(), "data/from-base": name.encode()}
+    files |= {f"bin/{tool}": "-> busybox" for tool in ("sh", "echo", "sha256sum", "sleep", "cat")}
+    layers = [_layer(files)] if base else []
     expected = {"from-base": hashlib.sha256(name.encode()).hexdigest()}
     for i, size in enumerate(sizes):
         content = noise.randbytes(size)

@@ -27,9 +27,11 @@ def _toml(value):
 
 
 class Pacelined:
-    """`settings`: "section.key" → value, on top of what a test needs."""
+    """`settings`: "section.key" → value, on top of what a test needs. `enter`: the command that runs the daemon elsewhere,
+    e.g. `nsenter --net=…`; it has to exec it."""
 
-    def __init__(self, directory, settings=None):
+    def __init__(self, directory, settings=None, enter=(), log_level="debug"):
+        self.enter, self.log_level = list(enter), log_level
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.root = self.directory / "root"
@@ -67,8 +69,8 @@ class Pacelined:
             f"[{section}]\n" + "\n".join(lines) + "\n" for section, lines in sections.items()))
 
     def command(self):
-        return [BIN / "pacelined", "--config", self.config_file, "--address", self.address, "--root", self.root,
-                "--log-level", "debug"]
+        return [*self.enter, BIN / "pacelined", "--config", self.config_file, "--address", self.address, "--root", self.root,
+                "--log-level", self.log_level]
 
     def start(self, wait=True):
         self.run_dir.mkdir(mode=0o700, exist_ok=True)

@@ -52,21 +52,26 @@ def push(host, image, repository, tag="latest", authorization=None):
 
 
 class Registry:
-    """Open, or with `auth` as a part of docker-registry's configuration."""
+    """Open, or with `auth` as a part of docker-registry's configuration.
 
-    def __init__(self, directory, auth=""):
-        self.directory = directory
+    `data`: where its images are, or are to be kept beyond its life. `enter`: the command that runs it elsewhere, e.g.
+    `nsenter --net=…`, which has to exec it; then `address` is one of there. `log`: instead of a file of its own."""
+
+    def __init__(self, directory, auth="", data=None, enter=(), address="127.0.0.1", port=None, log=None):
+        self.directory, self.enter = directory, list(enter)
         directory.mkdir(parents=True)
-        self.port = free_port()
-        self.host = f"127.0.0.1:{self.port}"
+        self.port = port or free_port()
+        self.host = f"{address}:{self.port}"
         config = directory / "config.yml"
         config.write_text(
             f"version: 0.1\nlog: {{level: warn}}\nhttp: {{addr: '{self.host}'}}\n"
-            f"storage: {{filesystem: {{rootdirectory: '{directory}/data'}}, delete: {{enabled: true}}}}\n{auth}")
-        self.process = Process(["docker-registry", "serve", config], directory / "registry.log")
+            f"storage: {{filesystem: {{rootdirectory: '{data or directory / 'data'}'}}, delete: {{enabled: true}}}}\n{auth}")
+        self.process = Process([*self.enter, "docker-registry", "serve", config], log or directory / "registry.log")
         self.process.wait_until(self._answers, "docker-registry to listen")
 
     def _answers(self):
+        if self.enter:
+            return run(*self.enter, "curl", "-s", f"http://{self.host}/v2/", check=False).returncode == 0
         try:
             connection = http.client.HTTPConnection(self.host, timeout=2)
             connection.request("GET", "/v2/", headers={"User-Agent": "harness"})
