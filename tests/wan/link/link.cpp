@@ -66,10 +66,10 @@ int64_t Link::now() {
       .count();
 }
 
-bool Link::take(Tun& from, bool from_client) {
+int Link::take(Tun& from, bool from_client) {
   for (int i = 0; i < kMostReads; ++i) {
     const std::span<const uint8_t> bytes = from.read(buffer_);
-    if (bytes.empty()) return false;
+    if (bytes.empty()) return i;
     const PacketPtr packet = Packet::parse(bytes);
     if (packet == nullptr) {
       ++unknown_packets_;
@@ -84,12 +84,13 @@ bool Link::take(Tun& from, bool from_client) {
       flows_.from_server(arrival, packet);
     }
   }
-  return true;
+  return kMostReads;
 }
 
-void Link::deliver(Pipe& pipe, Tun& to, bool to_server) {
+int Link::deliver(Pipe& pipe, Tun& to, bool to_server) {
   Packet::Slice slice;
   int64_t time = now();
+  int pieces = 0;
   while (!pipe.empty() && pipe.next_due() <= time) {
     const Piece piece = pipe.pop();
     if (to_server) flows_.to_server(*piece.packet);
@@ -97,18 +98,24 @@ void Link::deliver(Pipe& pipe, Tun& to, bool to_server) {
     lateness_.add(time - piece.due);
     if (!to.write(slice)) ++write_failures_;
     time = now();
+    ++pieces;
   }
+  return pieces;
 }
 
-void Link::work() {
-  bool more = true;
+bool Link::work() {
+  bool any = false, more = true;
   while (more) {
     flows_.advance(now());
-    deliver(down_, client_, false);
-    deliver(up_, server_, true);
-    more = take(server_, false);
-    more = take(client_, true) || more;
+    // A delivery runs the receiver's TCP in this very call, and what it answers can be taken at once.
+    int moved = deliver(down_, client_, false);
+    const int from_client = take(client_, true);
+    moved += deliver(up_, server_, true);
+    const int from_server = take(server_, false);
+    any = any || moved + from_client + from_server > 0;
+    more = from_client == kMostReads || from_server == kMostReads;
   }
+  return any;
 }
 
 std::optional<int64_t> Link::next_event() const {

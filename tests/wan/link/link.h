@@ -23,8 +23,8 @@ class Link {
   [[nodiscard]] int client_fd() const { return client_.fd(); }
   [[nodiscard]] int server_fd() const { return server_.fd(); }
 
-  /// Takes what the namespaces have sent and delivers what is due.
-  void work();
+  /// Takes what the namespaces have sent and delivers what is due. Returns whether there was any.
+  bool work();
   /// When work() is needed next even if nothing arrives (CLOCK_MONOTONIC, ns).
   [[nodiscard]] std::optional<int64_t> next_event() const;
 
@@ -37,9 +37,10 @@ class Link {
   static int64_t now();
 
  private:
-  /// Returns whether there may be more.
-  bool take(Tun& from, bool from_client);
-  void deliver(Pipe& pipe, Tun& to, bool to_server);
+  /// How many packets came; kMostReads: there may be more.
+  int take(Tun& from, bool from_client);
+  /// How many pieces were due.
+  int deliver(Pipe& pipe, Tun& to, bool to_server);
 
   Tun client_, server_;
   Settings settings_;
