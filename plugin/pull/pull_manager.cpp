@@ -4,7 +4,6 @@
 #include <atomic>
 #include <deque>
 #include <mutex>
-#include <random>
 #include <unordered_map>
 
 #include "plugin/base/files.h"
@@ -15,6 +14,7 @@
 #include "plugin/pull/journal.h"
 #include "plugin/pull/path_memory.h"
 #include "plugin/pull/plan.h"
+#include "plugin/pull/pull_list.h"
 #include "plugin/pull/pull_record.h"
 
 namespace paceline::pull {
@@ -29,19 +29,13 @@ constexpr std::size_t kFinishedKept = 500;
 // containerd asks for a manifest by HEAD, then by GET, by tag and by digest: all within one pull.
 constexpr Duration kSamePull = std::chrono::seconds(30);
 
-std::string new_id() {
-  static std::mutex mutex;
-  static std::mt19937_64 random{std::random_device{}()};
-  const std::lock_guard lock(mutex);
-  return fmt::format("{:010x}", random() & 0xff'ffff'ffffULL);
-}
-
 }  // namespace
 
 class PullManager::Impl {
  public:
   explicit Impl(const PullServices& services)
       : services_(services),
+        records_(services.clock, kFinishedKept),
         config_(services.config),
         memory_(services.state / "paths.json"),
         journal_(services.state / "pulls.json"),
@@ -56,7 +50,7 @@ class PullManager::Impl {
   }
 
   std::string start_prefetch(const PrefetchRequest& request) {
-    for (const Record& record : records()) {
+    for (const Record& record : records_.all()) {
       if (record->over() || record->access.kind != registry::Access::Kind::kOwn || record->image != request.image ||
           record->platform != request.platform) {
         continue;
@@ -64,13 +58,13 @@ class PullManager::Impl {
       if (request.pin) record->set_pin();
       return record->id;
     }
-    const Record record = add({.image = request.image,
-                               .platform = request.platform,
-                               .source = Source::kPrefetch,
-                               .foreground = false,
-                               .pin = request.pin,
-                               .access = {},
-                               .policy = policy(request.image.registry)});
+    const Record record = records_.add({.image = request.image,
+                                        .platform = request.platform,
+                                        .source = Source::kPrefetch,
+                                        .foreground = false,
+                                        .pin = request.pin,
+                                        .access = {},
+                                        .policy = policy(request.image.registry)});
     enqueue(record);
     return record->id;
   }
@@ -104,26 +98,22 @@ class PullManager::Impl {
 
   std::vector<PullSnapshot> pulls() const {
     std::vector<PullSnapshot> out;
-    for (const Record& record : records()) out.push_back(record->snapshot());
+    for (const Record& record : records_.all()) out.push_back(record->snapshot());
     std::reverse(out.begin(), out.end());
     return out;
   }
 
   std::optional<PullSnapshot> find(const std::string& id) const {
-    for (const Record& record : records()) {
-      if (record->id == id) return record->snapshot();
-    }
-    return std::nullopt;
+    const Record record = records_.find(id);
+    return record == nullptr ? std::nullopt : std::optional(record->snapshot());
   }
 
   Status cancel(const std::string& id) {
-    for (const Record& record : records()) {
-      if (record->id != id) continue;
-      if (record->over()) return fail(Code::kFailedPrecondition, "pull " + id + " is over already");
-      end(record, PullState::kCancelled, Error{Code::kCancelled, "cancelled by request"});
-      return {};
-    }
-    return fail(Code::kNotFound, "no pull " + id + ": see `paceline pulls --all`");
+    const Record record = records_.find(id);
+    if (record == nullptr) return fail(Code::kNotFound, "no pull " + id + ": see `paceline pulls --all`");
+    if (record->over()) return fail(Code::kFailedPrecondition, "pull " + id + " is over already");
+    end(record, PullState::kCancelled, Error{Code::kCancelled, "cancelled by request"});
+    return {};
   }
 
   std::vector<PathSnapshot> paths() const {
@@ -159,13 +149,13 @@ class PullManager::Impl {
       const registry::Access access{
           .kind = entry.own_rights ? registry::Access::Kind::kOwn : registry::Access::Kind::kCaller,
           .authorization = {}};
-      const Record record = add({.image = *image,
-                                 .platform = platform,
-                                 .source = Source::kResumed,
-                                 .foreground = entry.foreground,
-                                 .pin = entry.pin,
-                                 .access = access,
-                                 .policy = policy(image->registry)});
+      const Record record = records_.add({.image = *image,
+                                          .platform = platform,
+                                          .source = Source::kResumed,
+                                          .foreground = entry.foreground,
+                                          .pin = entry.pin,
+                                          .access = access,
+                                          .policy = policy(image->registry)});
       const auto repository = services_.registries.open(image->registry, image->repository, access);
       // Planned from the store where possible, so that the flights are known before containerd asks again.
       if (!entry.manifest || !plan_from_store(record, repository, *entry.manifest)) enqueue(record);
@@ -183,22 +173,7 @@ class PullManager::Impl {
   }
 
  private:
-  // ---- records and the queue
-
-  std::vector<Record> records() const {
-    const std::lock_guard lock(mutex_);
-    return {records_.begin(), records_.end()};
-  }
-
-  Record add(PullRecord::Request request) {
-    const std::lock_guard lock(mutex_);
-    auto record = std::make_shared<PullRecord>(++last_key_, new_id(), std::move(request), services_.clock);
-    records_.push_back(record);
-    for (auto it = records_.begin(); records_.size() > kFinishedKept && it != records_.end();) {
-      it = (*it)->over() ? records_.erase(it) : it + 1;
-    }
-    return record;
-  }
+  // ---- the queue
 
   void enqueue(const Record& record) {
     {
@@ -234,7 +209,7 @@ class PullManager::Impl {
       journal_due_ = false;
       if (stopping_) return;
       std::vector<JournalEntry> entries;
-      for (const Record& record : records()) {
+      for (const Record& record : records_.all()) {
         const bool secret =
             record->access.kind == registry::Access::Kind::kCaller && !record->access.authorization.empty();
         if (!record->over() && !secret) entries.push_back(record->journal_entry());
@@ -311,13 +286,13 @@ class PullManager::Impl {
   }
 
   Record add_mirror(const RepositoryPtr& repository, const oci::Reference& image, std::optional<Digest> index) {
-    const Record record = add({.image = image,
-                               .platform = std::nullopt,
-                               .source = Source::kMirror,
-                               .foreground = true,
-                               .pin = false,
-                               .access = repository->access(),
-                               .policy = policy(image.registry)});
+    const Record record = records_.add({.image = image,
+                                        .platform = std::nullopt,
+                                        .source = Source::kMirror,
+                                        .foreground = true,
+                                        .pin = false,
+                                        .access = repository->access(),
+                                        .policy = policy(image.registry)});
     if (index) record->also_pin(*index);
     return record;
   }
@@ -325,7 +300,7 @@ class PullManager::Impl {
   /// One plan per manifest: a caller that asks for one that is being pulled makes that pull a foreground pull and lends
   /// it its rights. Also true when such a pull has just ended and everything is here.
   bool join_running(const RepositoryPtr& repository, const Digest& manifest) {
-    for (const Record& record : records()) {
+    for (const Record& record : records_.all()) {
       if (record->manifest() != manifest) continue;
       const auto digests = record->digests();
       const auto here = [&](const Digest& d) { return services_.store.find(d).has_value(); };
@@ -468,20 +443,19 @@ class PullManager::Impl {
   }
 
   void demand(const Digest& digest) {
-    for (const Record& record : records()) {
+    for (const Record& record : records_.all()) {
       if (!record->over() && record->has_blob(digest)) record->set_foreground();
     }
     engine_.raise(digest);
   }
 
   const PullServices services_;
+  PullList records_;
   mutable std::mutex mutex_;
   config::Config config_;
-  std::deque<Record> records_;  // oldest first
   std::deque<Record> queue_;
   std::set<PullKey> running_;
   std::unordered_map<Digest, std::weak_ptr<BlobCounters>> counters_;
-  PullKey last_key_ = 0;
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> journal_due_ = false;
   PathMemory memory_;

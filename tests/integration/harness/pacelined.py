@@ -13,11 +13,12 @@ from .versions import ROOT
 
 BIN = pathlib.Path(os.environ.get("PACELINE_BIN_DIR", ROOT / "build" / "release" / "bin"))
 TSAN_SUPPRESSIONS = ROOT / "tests" / "sanitizers" / "tsan.supp"
-SANITIZERS = {  # Ignored by a build without them. A finding ends the daemon with an exit code of its own.
+SANITIZERS = {  # Ignored by a build without them. A finding ends the daemon, or its client, with an exit code of its own.
     "ASAN_OPTIONS": "exitcode=99:detect_leaks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     "TSAN_OPTIONS": f"exitcode=99:suppressions={TSAN_SUPPRESSIONS}",
 }
+os.environ.update(SANITIZERS)
 
 
 def _toml(value):
@@ -75,7 +76,7 @@ class Pacelined:
     def start(self, wait=True):
         self.run_dir.mkdir(mode=0o700, exist_ok=True)
         self.write_config()
-        self.process = Process(self.command(), self.directory / "pacelined.log", env={**SANITIZERS, **self.env})
+        self.process = Process(self.command(), self.directory / "pacelined.log", env=self.env)
         if wait:
             self.process.wait_until(self.healthy, "pacelined to serve", 30)
         return self

@@ -55,7 +55,7 @@ TEST_F(EvictionTest, AnImageNamedByDigestIsFoundInTheStore) {
 
 TEST_F(EvictionTest, AnImageNamedByTagIsFoundAmongThePullsThatEnded) {
   const auto image = test::hide_image(api, "app");
-  api.pulls.on_start = [&](pull::PullSnapshot& pull) { pull.digest = image.manifest; };
+  api.pulls.on_start([&](pull::PullSnapshot& pull) { pull.digest = image.manifest; });
   const auto id = api.pulls.start_prefetch({*oci::Reference::parse("app:1"), {}, false});
   eviction.target("app:1");
   ASSERT_EQ(eviction.report().failures.size(), 1U) << "the pull is not over yet";

@@ -22,7 +22,7 @@ class FakePulls final : public api::PullControl {
     pull.platform = request.platform.value_or(oci::Platform::host()).to_string();
     pull.started = WallTime(std::chrono::seconds(1'700'000'000));
     pull.policy = "adaptive";
-    if (on_start) on_start(pull);
+    if (on_start_) on_start_(pull);
     pulls_.insert(pulls_.begin(), pull);
     return pull.id;
   }
@@ -75,8 +75,11 @@ class FakePulls final : public api::PullControl {
     return requests_;
   }
 
-  /// Runs under the lock for every new pull; set before the first.
-  std::function<void(pull::PullSnapshot&)> on_start;
+  /// Runs under the lock for every new pull.
+  void on_start(std::function<void(pull::PullSnapshot&)> hook) {
+    const std::lock_guard lock(mutex_);
+    on_start_ = std::move(hook);
+  }
   std::vector<pull::PathSnapshot> known_paths;  ///< Set before the first call.
 
  private:
@@ -85,6 +88,7 @@ class FakePulls final : public api::PullControl {
   }
 
   mutable std::mutex mutex_;
+  std::function<void(pull::PullSnapshot&)> on_start_;
   std::vector<pull::PullSnapshot> pulls_;
   std::vector<pull::PrefetchRequest> requests_;
 };

@@ -46,11 +46,11 @@ class CommandTest : public testing::Test {
 
   /// Pulls that are over as soon as they begin.
   void finish_at_once(pull::PullState state, std::optional<Error> error = {}) {
-    api.pulls.on_start = [state, error](pull::PullSnapshot& pull) {
+    api.pulls.on_start([state, error](pull::PullSnapshot& pull) {
       pull.state = state;
       pull.error = error;
       pull.finished = pull.started;
-    };
+    });
   }
 
   test::ApiServer api;
