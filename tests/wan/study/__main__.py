@@ -30,16 +30,19 @@ def parser():
                               formatter_class=argparse.RawDescriptionHelpFormatter)
     run.add_argument("--grid", nargs="+", choices=["paper", "modern"], default=["paper", "modern"])
     run.add_argument("--quick", action="store_true", help="a few tiny cells, to see that everything works")
-    run.add_argument("--cells", nargs="+", metavar="PATTERN", help="e.g. '10Mbps/35ms/*', '*/loss0.1/*' (see --dry-run)")
+    run.add_argument("--cells", nargs="+", metavar="PATTERN", help="e.g. '10Mbps/35ms/*', '*/loss0.1/*' (see --dry-run --verbose)")
     run.add_argument("--systems", nargs="+", metavar="PATTERN", help="e.g. paceline 'docker=3' 'aria2*'")
+    run.add_argument("--tiers", type=int, default=2, metavar="N",
+                     help="0: our own engine's important settings; 1: and the peers' best; 2: and the rest (default)")
     run.add_argument("--reps", type=int, help="repetitions of each pull (default: 5, 3 and 1 for the paper's sizes; 3)")
     run.add_argument("--lanes", type=int, default=32, help="most pulls at once (default: %(default)s)")
-    run.add_argument("--mbps", type=float, default=300, help="most goodput expected of all pulls at once (default: %(default)s)")
+    run.add_argument("--mbps", type=float, default=350, help="most goodput expected of all pulls at once (default: %(default)s)")
     run.add_argument("--budget", type=float, metavar="MINUTES", help="starts nothing that would not end in this time")
     run.add_argument("--seed", type=int, default=1, help="of the order (default: %(default)s)")
     run.add_argument("--csv", type=pathlib.Path, help="default: docs/study/concurrency.csv")
     run.add_argument("--work", type=pathlib.Path, default=BUILD / "work", help="folder for stores; the disk that is measured")
     run.add_argument("--dry-run", action="store_true", help="prints the plan and the time it would take")
+    run.add_argument("--verbose", action="store_true", help="with --dry-run: cell by cell")
     report = commands.add_parser("report", help="tables, plots and page of the rows there are")
     report.add_argument("--csv", type=pathlib.Path, default=DOCS / "concurrency.csv")
     report.add_argument("--out", type=pathlib.Path, help="folder of the page (default: the CSV's)")
@@ -58,6 +61,8 @@ def print_plan(jobs, options):
         until = simulated_seconds([job for job in jobs if job.rep <= rep], options.mbps, options.lanes)
         print(f"repetition {rep}: {len(ours)} jobs, {sum(len(job.pulls) for job in ours)} pulls, "
               f"{sum(job.cell.bytes * len(job.pulls) for job in ours) / 1e9:.1f} GB; done after about {until / 60:.0f} min")
+        if not options.verbose:
+            continue
         for cell in sorted({job.cell for job in ours}, key=str):
             here = [job for job in ours if job.cell == cell]
             print(f"  {str(cell):40} {len(here):3} jobs, {sum(job.seconds for job in here):7.0f} s  "
@@ -84,7 +89,8 @@ def run(options):
         shutil.rmtree(csv_path.parent, ignore_errors=True)
     systems = usable(SYSTEMS)
     results = Results(csv_path)
-    jobs = plan.jobs(grids, systems, results, options.cells, options.systems, options.reps, options.seed)
+    jobs = plan.jobs(grids, systems, results, options.cells, options.systems, options.reps, options.seed,
+                     options.tiers)
     if options.dry_run:
         print_plan(jobs, options)
         return 0

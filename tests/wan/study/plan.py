@@ -21,7 +21,7 @@ def _matches(text, patterns):
     return not patterns or any(fnmatch.fnmatch(text, pattern) for pattern in patterns)
 
 
-def jobs(grids, systems, results, cells=None, chosen=None, reps=None, seed=1):
+def jobs(grids, systems, results, cells=None, chosen=None, reps=None, seed=1, tiers=2):
     """`cells`: patterns of str(cell); `chosen`: patterns of "system" or "system=setting"."""
     todo = []
     for cell in (cell for grid in grids for cell in GRIDS[grid]()):
@@ -29,7 +29,7 @@ def jobs(grids, systems, results, cells=None, chosen=None, reps=None, seed=1):
             continue
         for system in systems.values():
             for setting, tier in system.settings(cell):
-                if not _matches(system.name, chosen) and not _matches(f"{system.name}={setting}", chosen):
+                if tier > tiers or not _matches(system.name, chosen) and not _matches(f"{system.name}={setting}", chosen):
                     continue
                 streams, ranged = system.streams(setting, cell)
                 expected = predict.seconds(cell, streams, ranged, system.unpacks)

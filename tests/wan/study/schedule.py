@@ -5,7 +5,7 @@ import heapq
 import random
 
 LONG_SECONDS = 120      # starts early within its group, so that it is not what everything waits for in the end
-ALONE_SHARE = 0.5       # a pull expected to need more of the budget than this has the machine for itself
+ALONE_MBPS = 180        # a pull expected to carry more has the machine for itself
 RATE_OF_ITS_OWN = 1000  # Mbps: so has any pull on a link this fast, unless its connections are held down
 
 
@@ -25,6 +25,11 @@ class Job:
     def seconds(self):
         return len(self.pulls) * (self.expected + self.overhead)
 
+    @property
+    def alone(self):
+        held_down = self.cell.loss_pct or self.cell.cap
+        return self.mbps > ALONE_MBPS or (self.cell.rate >= RATE_OF_ITS_OWN and not held_down)
+
     def __str__(self):
         return f"{self.cell}  {self.system} {self.setting}  #{self.rep}"
 
@@ -33,11 +38,7 @@ def in_order(jobs, seed):
     """Repetition 1 of everything first; in it what must have the machine for itself, then the important systems. The rest is chance."""
     shuffled = sorted(jobs, key=lambda job: (str(job.cell), job.cell.grid, job.system, job.setting, job.rep))
     random.Random(seed).shuffle(shuffled)
-    return sorted(shuffled, key=lambda job: (job.rep, not alone_by_link(job.cell), job.tier, job.expected < LONG_SECONDS))
-
-
-def alone_by_link(cell):
-    return cell.rate >= RATE_OF_ITS_OWN and not cell.loss_pct and not cell.cap
+    return sorted(shuffled, key=lambda job: (job.rep, not job.alone, job.tier, job.expected < LONG_SECONDS))
 
 
 class Admission:
@@ -47,9 +48,6 @@ class Admission:
         self.budget, self.lanes = budget_mbps, lanes
         self._running = []
 
-    def alone(self, job):
-        return alone_by_link(job.cell) or job.mbps > ALONE_SHARE * self.budget
-
     @property
     def running(self):
         return len(self._running)
@@ -57,7 +55,7 @@ class Admission:
     def fits(self, job):
         if not self._running:
             return True
-        if len(self._running) >= self.lanes or self.alone(job) or any(self.alone(other) for other in self._running):
+        if len(self._running) >= self.lanes or job.alone or any(other.alone for other in self._running):
             return False
         return sum(other.mbps for other in self._running) + job.mbps <= self.budget
 
@@ -67,7 +65,7 @@ class Admission:
         for index, job in enumerate(queue):
             if self.fits(job):
                 return index
-            if index == 0 and self.alone(job):
+            if index == 0 and job.alone:
                 return None
         return None
 

@@ -4,22 +4,22 @@ from .base import System, by_link
 
 
 class Skopeo(System):
-    """Manifest, config and layers into a folder."""
+    """Manifest, config and layers into a folder. `dir`: writes layer after layer. `oci`: an OCI layout, several at a time."""
     name = "skopeo"
     needs = ("skopeo",)
     setup_seconds = 0.1
 
     def settings(self, cell):
-        return [("default", 2)]
+        return [("dir", 2)] + ([("oci", 2)] if len(cell.layers) > 1 else [])
 
     def streams(self, setting, cell):
-        return 6, False  # containers/image: at most six layers at a time
+        return (1 if setting == "dir" else 6), False
 
     def run(self, site, image, setting, timeout, expected):
         with site.scratch("skopeo") as directory:
             yield by_link(site.time(
                 ["skopeo", "--insecure-policy", "--tmpdir", directory, "copy", "--quiet", "--src-tls-verify=false",
-                 f"docker://{image.reference(site.host)}", f"dir:{directory}/image"], timeout, expected))
+                 f"docker://{image.reference(site.host)}", f"{setting}:{directory}/image"], timeout, expected))
 
 
 class Aria2(System):
