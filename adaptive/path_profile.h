@@ -10,7 +10,7 @@
 namespace paceline::adaptive {
 
 /// [assumed] Routes and registries' limits rarely change within a day, often within weeks.
-inline constexpr std::int64_t kProfileLifeSeconds = 7 * 24 * 3600;
+inline constexpr std::int64_t kProfileLifeSeconds = std::int64_t{7} * 24 * 3600;
 
 struct PathProfile {
   unsigned streams = 0;           ///< n at the end of the last pull long enough to settle; 0 = unknown.

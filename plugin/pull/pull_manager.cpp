@@ -286,7 +286,7 @@ class PullManager::Impl {
   }
 
   Record add_mirror(const RepositoryPtr& repository, const oci::Reference& image, std::optional<Digest> index) {
-    const Record record = records_.add({.image = image,
+    Record record = records_.add({.image = image,
                                         .platform = std::nullopt,
                                         .source = Source::kMirror,
                                         .foreground = true,

@@ -155,7 +155,7 @@ Result<Run> run(const std::string& program, const std::string& server, Duration 
 std::string find_program(const std::string& name, const std::string& search_path) {
   for (const auto folder : split(search_path, ':')) {
     if (folder.empty() || folder.front() != '/') continue;  // Never the working directory.
-    const std::string path = std::string(folder) + "/" + name;
+    std::string path = std::string(folder) + "/" + name;
     if (::access(path.c_str(), X_OK) == 0) return path;
   }
   return {};

@@ -7,3 +7,5 @@ echo "== content service: Read and Write against containerd's own and the bare f
 "$here/content.sh"
 echo "== fetch, verify and sync of 1 GB over loopback"
 /usr/bin/python3 "$here/fetch.py" --reps "${REPS:-5}"
+echo "== start to ready, with an empty store and with 10 000 blobs"
+/usr/bin/python3 "$here/startup.py" --reps "${REPS:-5}"

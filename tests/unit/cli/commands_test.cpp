@@ -30,6 +30,7 @@ class CommandTest : public testing::Test {
 
   static Said raw(std::vector<std::string> words) {
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (auto& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
     std::ostringstream out, err;
@@ -45,7 +46,7 @@ class CommandTest : public testing::Test {
   }
 
   /// Pulls that are over as soon as they begin.
-  void finish_at_once(pull::PullState state, std::optional<Error> error = {}) {
+  void finish_at_once(pull::PullState state, const std::optional<Error>& error = {}) {
     api.pulls.on_start([state, error](pull::PullSnapshot& pull) {
       pull.state = state;
       pull.error = error;
