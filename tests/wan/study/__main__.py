@@ -36,7 +36,8 @@ def parser():
                      help="0: our own engine's important settings; 1: and the peers' best; 2: and the rest (default)")
     run.add_argument("--reps", type=int, help="repetitions of each pull (default: 5, 3 and 1 for the paper's sizes; 3)")
     run.add_argument("--lanes", type=int, default=32, help="most pulls at once (default: %(default)s)")
-    run.add_argument("--mbps", type=float, default=350, help="most goodput expected of all pulls at once (default: %(default)s)")
+    run.add_argument("--cores", type=float, default=0.65 * os.cpu_count(),
+                     help="most CPU that all pulls at once are expected to take (default: 65 %% of the machine, %(default)s)")
     run.add_argument("--budget", type=float, metavar="MINUTES", help="starts nothing that would not end in this time")
     run.add_argument("--seed", type=int, default=1, help="of the order (default: %(default)s)")
     run.add_argument("--csv", type=pathlib.Path, help="default: docs/study/concurrency.csv")
@@ -58,7 +59,7 @@ def needed_images(jobs):
 def print_plan(jobs, options):
     for rep in sorted({job.rep for job in jobs}):
         ours = [job for job in jobs if job.rep == rep]
-        until = simulated_seconds([job for job in jobs if job.rep <= rep], options.mbps, options.lanes)
+        until = simulated_seconds([job for job in jobs if job.rep <= rep], options.cores, options.lanes)
         print(f"repetition {rep}: {len(ours)} jobs, {sum(len(job.pulls) for job in ours)} pulls, "
               f"{sum(job.cell.bytes * len(job.pulls) for job in ours) / 1e9:.1f} GB; done after about {until / 60:.0f} min")
         if not options.verbose:
@@ -111,9 +112,9 @@ def measure(options, jobs, systems, results, csv_path, paceline_bin):
     pushed = images.ensure(needed_images(jobs), BUILD, say)
     trail.prepare()
     machine.write(csv_path.with_name("machine.json"), paceline_bin)
-    expected = simulated_seconds(jobs, options.mbps, options.lanes)
+    expected = simulated_seconds(jobs, options.cores, options.lanes)
     say(f"{len(jobs)} jobs, about {expected / 60:.0f} min")
-    driver = Driver(jobs, systems, pushed, results, BUILD, options.work, options.mbps, options.lanes, options.budget, say)
+    driver = Driver(jobs, systems, pushed, results, BUILD, options.work, options.cores, options.lanes, options.budget, say)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: driver.stop.set())
     driver.run()

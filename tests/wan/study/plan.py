@@ -38,5 +38,5 @@ def jobs(grids, systems, results, cells=None, chosen=None, reps=None, seed=1, ti
                     if all(results.done(key_of(cell, system.name, setting, pull, rep)) for pull in pulls):
                         continue
                     todo.append(Job(cell, system.name, setting, rep, tier, pulls, expected, system.setup_seconds,
-                                    predict.goodput_mbps(cell, expected)))
+                                    predict.cores(cell, expected, system.unpacks)))
     return in_order(todo, seed)

@@ -5,7 +5,7 @@ import heapq
 import random
 
 LONG_SECONDS = 120      # starts early within its group, so that it is not what everything waits for in the end
-ALONE_MBPS = 180        # a pull expected to carry more has the machine for itself
+ALONE_CORES = 0.8       # a pull expected to take more of the machine has it for itself
 RATE_OF_ITS_OWN = 1000  # Mbps: so has any pull on a link this fast, unless its connections are held down
 
 
@@ -19,7 +19,7 @@ class Job:
     pulls: tuple
     expected: float   # seconds of one pull
     overhead: float   # seconds of one pull's daemons
-    mbps: float       # while it pulls
+    cores: float      # it takes while it pulls
 
     @property
     def seconds(self):
@@ -28,7 +28,7 @@ class Job:
     @property
     def alone(self):
         held_down = self.cell.loss_pct or self.cell.cap
-        return self.mbps > ALONE_MBPS or (self.cell.rate >= RATE_OF_ITS_OWN and not held_down)
+        return self.cores > ALONE_CORES or (self.cell.rate >= RATE_OF_ITS_OWN and not held_down)
 
     def __str__(self):
         return f"{self.cell}  {self.system} {self.setting}  #{self.rep}"
@@ -42,10 +42,10 @@ def in_order(jobs, seed):
 
 
 class Admission:
-    """Admits pulls while what they are expected to carry together stays within the budget."""
+    """Admits pulls while the cores they are expected to take together stay within the budget."""
 
-    def __init__(self, budget_mbps, lanes):
-        self.budget, self.lanes = budget_mbps, lanes
+    def __init__(self, budget_cores, lanes):
+        self.budget, self.lanes = budget_cores, lanes
         self._running = []
 
     @property
@@ -57,7 +57,7 @@ class Admission:
             return True
         if len(self._running) >= self.lanes or job.alone or any(other.alone for other in self._running):
             return False
-        return sum(other.mbps for other in self._running) + job.mbps <= self.budget
+        return sum(other.cores for other in self._running) + job.cores <= self.budget
 
     def pick(self, queue):
         """The index of the job to start now, or None. A job that needs the machine for itself is not overtaken for ever:
@@ -76,9 +76,9 @@ class Admission:
         self._running.remove(job)
 
 
-def simulated_seconds(jobs, budget_mbps, lanes, running=()):
+def simulated_seconds(jobs, budget_cores, lanes, running=()):
     """How long the jobs take in this order if each takes what is expected. `running`: (job, seconds left)."""
-    admission, queue = Admission(budget_mbps, lanes), list(jobs)
+    admission, queue = Admission(budget_cores, lanes), list(jobs)
     ends, now, serial = [], 0.0, 0
     for job, left in running:
         admission.started(job)

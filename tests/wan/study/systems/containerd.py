@@ -47,7 +47,7 @@ class Containerd16(System):
     needs = ("containerd", "ctr")
     unpacks = True
     suite = "bookworm"
-    setup_seconds = 1.5
+    setup_seconds = 0.6
 
     def settings(self, cell):
         return [("default", 1)] + ([(str(CRI_DEFAULT), 2)] if len(cell.layers) > 1 else [])
@@ -92,7 +92,7 @@ class PacelineContainerd(System):
     name = "paceline+containerd"
     needs = ("containerd", "ctr")
     unpacks = True
-    setup_seconds = 2.0
+    setup_seconds = 1.0
 
     def missing(self):
         return super().missing() + paceline.Paceline().missing()

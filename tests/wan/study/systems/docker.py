@@ -50,7 +50,7 @@ class Docker(System):
     name = "docker"
     needs = ("dockerd", "docker")
     unpacks = True
-    setup_seconds = 3.0
+    setup_seconds = 2.0
 
     def settings(self, cell):
         if cell.grid == "paper":

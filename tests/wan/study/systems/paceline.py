@@ -71,7 +71,7 @@ def streams_of(output):
 
 class Paceline(System):
     name = "paceline"
-    setup_seconds = 0.6
+    setup_seconds = 0.5
 
     def missing(self):
         return [str(BIN / program) for program in ("pacelined", "paceline") if not (BIN / program).exists()]

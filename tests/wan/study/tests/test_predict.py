@@ -25,3 +25,8 @@ def test_near_what_was_measured(cell, streams, ranged, measured):
 def test_unpacking_takes_longer():
     cell = Cell("modern", 200, 35, 0, 0, "equal-100MB")
     assert predict.seconds(cell, 3, False, unpacks=True) > predict.seconds(cell, 3, False)
+
+
+def test_a_byte_over_a_slow_link_costs_more():
+    slow, fast = Cell("paper", 10, 35, 0, 0, "equal-100MB"), Cell("modern", 200, 35, 0, 0, "equal-100MB")
+    assert 85 * predict.cores(slow, 85) > 1.5 * 5 * predict.cores(fast, 5)

@@ -9,8 +9,8 @@ SLOW = Cell("paper", 10, 35, 0, 0, "equal-10MB")
 FAST = Cell("modern", 1000, 2, 0, 0, "equal-100MB")
 
 
-def job(cell=SLOW, system="paceline", setting="fixed:1", rep=1, tier=0, expected=10.0, mbps=8.0, pulls=("first",)):
-    return Job(cell, system, setting, rep, tier, pulls, expected, 1.0, mbps)
+def job(cell=SLOW, system="paceline", setting="fixed:1", rep=1, tier=0, expected=10.0, cores=0.08, pulls=("first",)):
+    return Job(cell, system, setting, rep, tier, pulls, expected, 1.0, cores)
 
 
 def test_breadth_before_depth_and_the_important_first():
@@ -28,8 +28,8 @@ def test_the_order_is_a_matter_of_the_seed_alone():
 
 
 def test_what_needs_the_machine_for_itself_runs_alone():
-    admission = Admission(budget_mbps=300, lanes=10)
-    fast, slow = job(FAST, mbps=90), job()
+    admission = Admission(budget_cores=1.3, lanes=10)
+    fast, slow = job(FAST, cores=0.3), job()
     assert fast.alone and not slow.alone
     admission.started(fast)
     assert not admission.fits(slow)
@@ -42,26 +42,26 @@ def test_what_needs_the_machine_for_itself_runs_alone():
 
 
 def test_a_capped_gigabit_link_may_share():
-    assert not job(Cell("modern", 1000, 2, 0, 5, "equal-100MB"), mbps=50).alone
+    assert not job(Cell("modern", 1000, 2, 0, 5, "equal-100MB"), cores=0.3).alone
 
 
 def test_the_sum_of_what_runs_stays_within_the_budget_and_the_lanes():
-    admission = Admission(budget_mbps=20, lanes=3)
-    admission.started(job(mbps=8))
-    admission.started(job(mbps=8))
-    assert not admission.fits(job(mbps=8))
-    assert admission.pick([job(mbps=8), job(mbps=3)]) == 1
-    admission.started(job(mbps=3))
-    assert not admission.fits(job(mbps=0.1))
+    admission = Admission(budget_cores=0.20, lanes=3)
+    admission.started(job(cores=0.08))
+    admission.started(job(cores=0.08))
+    assert not admission.fits(job(cores=0.08))
+    assert admission.pick([job(cores=0.08), job(cores=0.03)]) == 1
+    admission.started(job(cores=0.03))
+    assert not admission.fits(job(cores=0.001))
 
 
 def test_one_job_always_fits():
-    assert Admission(budget_mbps=1, lanes=1).fits(job(mbps=100))
+    assert Admission(budget_cores=0.1, lanes=1).fits(job(cores=2))
 
 
 def test_simulated_time():
-    four = [job(setting=str(n), expected=9.0, mbps=10) for n in range(4)]
-    assert simulated_seconds(four, budget_mbps=20, lanes=10) == 20.0
-    assert simulated_seconds(four, budget_mbps=1000, lanes=1) == 40.0
-    assert simulated_seconds(four[:1], 20, 10, running=[(four[1], 5.0), (four[2], 7.0)]) == 15.0
-    assert simulated_seconds([], 20, 10) == 0.0
+    four = [job(setting=str(n), expected=9.0, cores=0.1) for n in range(4)]
+    assert simulated_seconds(four, budget_cores=0.2, lanes=10) == 20.0
+    assert simulated_seconds(four, budget_cores=9, lanes=1) == 40.0
+    assert simulated_seconds(four[:1], 0.2, 10, running=[(four[1], 5.0), (four[2], 7.0)]) == 15.0
+    assert simulated_seconds([], 0.2, 10) == 0.0
