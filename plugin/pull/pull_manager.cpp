@@ -287,12 +287,12 @@ class PullManager::Impl {
 
   Record add_mirror(const RepositoryPtr& repository, const oci::Reference& image, std::optional<Digest> index) {
     Record record = records_.add({.image = image,
-                                        .platform = std::nullopt,
-                                        .source = Source::kMirror,
-                                        .foreground = true,
-                                        .pin = false,
-                                        .access = repository->access(),
-                                        .policy = policy(image.registry)});
+                                  .platform = std::nullopt,
+                                  .source = Source::kMirror,
+                                  .foreground = true,
+                                  .pin = false,
+                                  .access = repository->access(),
+                                  .policy = policy(image.registry)});
     if (index) record->also_pin(*index);
     return record;
   }
