@@ -147,17 +147,14 @@ class Lane:
         """Counters since the start or reset_stats(). `down` is server to client; packets are segments as on the wire.
 
         down_/up_: packets and bytes (delivered, from the IP header on), queue_drops, loss_drops, queue_bytes, queue_peak_bytes,
-        queue_limit_bytes; connections, connections_max, connections_total: TCP, by their SYNs; pacer_bytes: held back by
+        queue_limit_bytes; connections, connections_max, connections_total: TCP, from the server's SYN-ACK on; pacer_bytes: held back by
         cap_mbps; lateness_p50_us, _p99_us, _max_us: of departures; cpu_seconds of the emulator in `seconds`;
         tun_drops: packets the kernel dropped before the emulator saw them (0, or the figures are not to be trusted).
         """
-        stats = json.loads(self._command("stats"))
-        stats["tun_drops"] = self._tun_drops() - self._tun_drops_before
-        return stats
+        return json.loads(self._command("stats"))
 
     def reset_stats(self):
         self._command("reset")
-        self._tun_drops_before = self._tun_drops()
 
     def flush_tcp_metrics(self):
         """Forgets what the kernels' ends have learned of the path (they are told not to remember, too)."""
@@ -182,14 +179,6 @@ class Lane:
         if text.startswith("error:"):
             raise LaneError(f"lane {self.index}: {text}")
         return text
-
-    def _tun_drops(self):
-        drops = 0
-        for namespace in (self.client_ns, self.server_ns):
-            shown = _run("ip", "-n", namespace, "-json", "-stats", "link", "show", DEVICE).stdout
-            counters = json.loads(shown)[0]["stats64"]
-            drops += counters["tx"]["dropped"] + counters["rx"]["dropped"]
-        return drops
 
     # Making and unmaking.
 
@@ -230,7 +219,6 @@ class Lane:
         self.sysctls[side] = {name: _sysctl(namespace, f"net.ipv4.{name}") for name in (
             "tcp_congestion_control", "tcp_wmem", "tcp_rmem", "tcp_no_metrics_save", "tcp_slow_start_after_idle",
             "tcp_window_scaling", "tcp_timestamps", "tcp_sack")}
-        self._tun_drops_before = 0
 
     def _pids(self):
         found = set()
@@ -240,7 +228,7 @@ class Lane:
 
     def _remove_processes(self):
         """Of our namespaces only, so they are ours."""
-        for number, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        for number, patience in ((signal.SIGTERM, 3), (signal.SIGKILL, 5)):
             deadline = time.monotonic() + patience
             pids = self._pids()
             for pid in pids:

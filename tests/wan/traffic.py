@@ -6,15 +6,55 @@ usage: traffic.py serve IP PORT               sends zeroes to whoever connects, 
                                               receives over FLOWS connections; bytes of each in SECONDS after WARMUP, as JSON
 """
 
+import contextlib
 import json
 import os
 import selectors
 import socket
+import subprocess
 import sys
 import threading
 import time
 
 BLOCK = 1 << 20
+PORT = 9000
+
+
+@contextlib.contextmanager
+def sender(lane, port=PORT):
+    """`serve` at the lane's far end."""
+    process = lane.popen_server(["/usr/bin/python3", __file__, "serve", lane.server_ip, port])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def receiver(lane, flows, warmup, seconds, port=PORT):
+    """`fetch` at the near end, meanwhile; yields a function that waits for what it measured."""
+    process = lane.popen_client(["/usr/bin/python3", __file__, "fetch", lane.server_ip, port, flows, warmup, seconds],
+                                stdout=subprocess.PIPE, text=True)
+
+    def result():
+        out = process.communicate(timeout=60 + warmup + seconds)[0]
+        if process.returncode != 0:
+            raise RuntimeError(f"traffic.py fetch ended with {process.returncode}")
+        return json.loads(out)
+
+    try:
+        yield result
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def measure(lane, flows, warmup, seconds):
+    """Goodput in Mbps of each of so many flows, after a warm-up."""
+    with sender(lane), receiver(lane, flows, warmup, seconds) as result:
+        measured = result()
+    return [8e-6 * count / measured["seconds"] for count in measured["bytes"]]
 
 
 def serve(address, port):
@@ -39,7 +79,7 @@ def connect(address, port, patience=10):
     while True:
         try:
             return socket.create_connection((address, port), timeout=patience)
-        except ConnectionRefusedError:
+        except ConnectionRefusedError:  # The sender is being started at the same time.
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)

@@ -34,7 +34,14 @@ void Flows::set_cap(double cap_mbps, int64_t now) {
   if (cap_mbps_ == 0) advance(now);
 }
 
-void Flows::close(Flow& flow) {
+void Flows::open(Flow& flow) {
+  if (std::exchange(flow.open, true)) return;
+  ++counters_.total;
+  counters_.peak = std::max(counters_.peak, ++counters_.current);
+}
+
+void Flows::end(Flow& flow) {
+  flow.over = true;
   if (std::exchange(flow.open, false)) --counters_.current;
 }
 
@@ -44,36 +51,48 @@ void Flows::drop_waiting(Flow& flow) {
 }
 
 void Flows::forget_if_done(Table::iterator flow) {
-  if (!flow->second.open && flow->second.waiting.empty() && !flow->second.scheduled) table_.erase(flow);
+  const Flow& f = flow->second;
+  if (f.over && f.waiting.empty() && !f.scheduled) table_.erase(flow);
 }
 
-void Flows::from_client(const PacketPtr& packet) {
-  const TcpView* tcp = packet->tcp();
-  if (tcp == nullptr) return;
-  auto found = table_.find(packet->key(true));
-  if (tcp->syn && !tcp->ack) {
+void Flows::begin(const Packet& syn) {
+  const auto [found, fresh] = table_.try_emplace(syn.key(true));
+  Flow& flow = found->second;
+  if (!fresh) {
     // A SYN sent again belongs to the connection that is there; one after the end begins a new one on the same ports.
-    if (found != table_.end() && found->second.open && !found->second.client_done && !found->second.server_done) return;
-    if (found == table_.end()) {
-      found = table_.try_emplace(packet->key(true)).first;
-    } else {
-      close(found->second);
-      drop_waiting(found->second);
-      const bool scheduled = found->second.scheduled;
-      found->second = Flow{};
-      found->second.scheduled = scheduled;
-    }
-    found->second.client_scale = tcp->window_scale;
-    ++counters_.total;
-    counters_.peak = std::max(counters_.peak, ++counters_.current);
+    if (!flow.over && !flow.client_done && !flow.server_done) return;
+    end(flow);
+    drop_waiting(flow);
+    const bool scheduled = flow.scheduled;
+    flow = Flow{};
+    flow.scheduled = scheduled;
+  }
+  flow.client_scale = syn.tcp()->window_scale;
+}
+
+void Flows::to_server(Packet& packet) {
+  const TcpView* tcp = packet.tcp();
+  if (tcp == nullptr) return;
+  if (tcp->syn) {
+    begin(packet);
     return;
   }
+  const auto found = table_.find(packet.key(true));
   if (found == table_.end()) return;
   Flow& flow = found->second;
   if (tcp->fin) flow.client_done = true;
   if (tcp->rst) drop_waiting(flow);  // As a server's kernel forgets what it has not sent yet.
-  if (tcp->rst || (flow.client_done && flow.server_done)) close(flow);
+  if (tcp->rst || (flow.client_done && flow.server_done)) end(flow);
+  if (cap_mbps_ > 0 && tcp->ack && !tcp->rst && flow.released) limit_window(packet, flow);
   forget_if_done(found);
+}
+
+void Flows::limit_window(Packet& ack, const Flow& flow) const {
+  const int scale = flow.client_scale && flow.server_scale ? *flow.client_scale : 0;
+  const auto unacknowledged = static_cast<int32_t>(*flow.released - ack.tcp()->acknowledgement);
+  const int64_t granted = std::max(0, unacknowledged) + static_cast<int64_t>(credit_bytes());
+  const int64_t window = std::max<int64_t>(1, granted >> scale);
+  if (window < ack.window()) ack.set_window(static_cast<uint16_t>(window));
 }
 
 void Flows::from_server(int64_t now, const PacketPtr& packet) {
@@ -84,9 +103,12 @@ void Flows::from_server(int64_t now, const PacketPtr& packet) {
     return;
   }
   Flow& flow = found->second;
-  if (tcp->syn) flow.server_scale = tcp->window_scale;
+  if (tcp->syn) {
+    flow.server_scale = tcp->window_scale;
+    open(flow);
+  }
   if (tcp->fin) flow.server_done = true;
-  if (tcp->rst || (flow.client_done && flow.server_done)) close(flow);
+  if (tcp->rst || (flow.client_done && flow.server_done)) end(flow);
   if (cap_mbps_ == 0) {
     note_released(flow, packet->sequence_after(0, packet->segments()));
     release_(now, packet, 0, packet->segments());
@@ -144,19 +166,6 @@ void Flows::advance(int64_t now) {
     turns_.pop();
     if (const auto flow = table_.find(turn.key); flow != table_.end()) release_turn(turn.at, flow);
   }
-}
-
-void Flows::to_server(Packet& packet) {
-  const TcpView* tcp = packet.tcp();
-  if (cap_mbps_ == 0 || tcp == nullptr || tcp->syn || tcp->rst || !tcp->ack) return;
-  const auto found = table_.find(packet.key(true));
-  if (found == table_.end() || !found->second.released) return;
-  const Flow& flow = found->second;
-  const int scale = flow.client_scale && flow.server_scale ? *flow.client_scale : 0;
-  const auto unacknowledged = static_cast<int32_t>(*flow.released - tcp->acknowledgement);
-  const int64_t granted = std::max(0, unacknowledged) + static_cast<int64_t>(credit_bytes());
-  const int64_t window = std::max<int64_t>(1, granted >> scale);
-  if (window < packet.window()) packet.set_window(static_cast<uint16_t>(window));
 }
 
 }  // namespace paceline::wan

@@ -34,8 +34,7 @@ class Flows {
   void set_cap(double cap_mbps, int64_t now);
 
   void from_server(int64_t now, const PacketPtr& packet);
-  void from_client(const PacketPtr& packet);
-  /// Just before a client's packet reaches the server.
+  /// Just before a client's packet reaches the server: connections begin and end where the server sees it.
   void to_server(Packet& packet);
 
   /// When a capped connection may send next.
@@ -53,7 +52,8 @@ class Flows {
     uint32_t next = 0;  // Segment.
   };
   struct Flow {
-    bool open = true, client_done = false, server_done = false;
+    bool open = false, over = false;  // Accepted by the server; ended by both, or by a reset.
+    bool client_done = false, server_done = false;
     std::optional<uint8_t> client_scale, server_scale;
     std::optional<uint32_t> released;  // The sequence number up to which the pacer has let data go.
     int64_t may_send = 0;
@@ -69,9 +69,12 @@ class Flows {
 
   [[nodiscard]] double ns_per_byte() const { return 8000.0 / cap_mbps_; }
   [[nodiscard]] double credit_bytes() const;
-  void close(Flow& flow);
+  void begin(const Packet& syn);
+  void open(Flow& flow);
+  void end(Flow& flow);
   void forget_if_done(Table::iterator flow);
   void drop_waiting(Flow& flow);
+  void limit_window(Packet& ack, const Flow& flow) const;
   void release_turn(int64_t at, Table::iterator flow);
   void release_piece(int64_t at, Flow& flow);
   static void note_released(Flow& flow, uint32_t sequence);

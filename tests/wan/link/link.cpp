@@ -77,7 +77,6 @@ int Link::take(Tun& from, bool from_client) {
     }
     const int64_t arrival = now();
     if (from_client) {
-      flows_.from_client(packet);
       up_.arrive(arrival, packet, 0, packet->segments());
     } else {
       flows_.advance(arrival);  // So that the bottleneck sees arrivals in order.
@@ -150,6 +149,7 @@ std::string Link::stats() const {
   json.number("lateness_max_us", lateness_.most_us());
   json.number("unknown_packets", unknown_packets_);
   json.number("write_failures", write_failures_);
+  json.number("tun_drops", kernel_drops() - kernel_drops_since_);
   return json.text();
 }
 
@@ -159,6 +159,7 @@ void Link::reset_stats() {
   flows_.reset_counters();
   lateness_ = {};
   unknown_packets_ = write_failures_ = 0;
+  kernel_drops_since_ = kernel_drops();
   since_ = now();
   cpu_since_ = cpu_seconds();
 }

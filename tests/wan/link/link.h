@@ -37,6 +37,7 @@ class Link {
   static int64_t now();
 
  private:
+  [[nodiscard]] uint64_t kernel_drops() const { return client_.kernel_drops() + server_.kernel_drops(); }
   /// How many packets came; kMostReads: there may be more.
   int take(Tun& from, bool from_client);
   /// How many pieces were due.
@@ -48,7 +49,7 @@ class Link {
   Flows flows_;
   std::vector<uint8_t> buffer_;
   Histogram lateness_;
-  uint64_t unknown_packets_ = 0, write_failures_ = 0;
+  uint64_t unknown_packets_ = 0, write_failures_ = 0, kernel_drops_since_ = 0;
   int64_t since_;
   double cpu_since_;
 };

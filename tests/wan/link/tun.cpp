@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <system_error>
 
@@ -18,7 +19,7 @@ namespace {
 
 }  // namespace
 
-Tun::Tun(const std::string& netns, const std::string& device) {
+Tun::Tun(const std::string& netns, const std::string& device) : device_(device) {
   const UniqueFd space(::open(netns.c_str(), O_RDONLY | O_CLOEXEC));
   if (!space) fail("cannot open the network namespace " + netns + " (make it with: ip netns add NAME)");
   const UniqueFd home(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
@@ -34,12 +35,28 @@ Tun::Tun(const std::string& netns, const std::string& device) {
   if (::ioctl(fd_.get(), TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN) != 0) {
     fail("cannot switch on segmentation offload of " + device);
   }
+  counters_ = UniqueFd(::open("/proc/thread-self/net/dev", O_RDONLY | O_CLOEXEC));
+  if (!counters_) fail("cannot open /proc/net/dev in " + netns);
   if (::setns(home.get(), CLONE_NEWNET) != 0) fail("cannot leave " + netns);
 }
 
 std::span<const uint8_t> Tun::read(std::span<uint8_t> buffer) {
   const ssize_t got = ::read(fd_.get(), buffer.data(), buffer.size());
   return buffer.first(got > 0 ? static_cast<size_t>(got) : 0);
+}
+
+uint64_t Tun::kernel_drops() const {
+  char text[4096];
+  const ssize_t got = ::pread(counters_.get(), text, sizeof text - 1, 0);
+  text[got > 0 ? got : 0] = '\0';
+  const char* line = std::strstr(text, (device_ + ":").c_str());
+  unsigned long long received = 0, sent = 0;
+  // NAME: bytes packets errors DROPPED fifo frame compressed multicast, and the same of what was sent.
+  if (line == nullptr || std::sscanf(line + device_.size() + 1, "%*u %*u %*u %llu %*u %*u %*u %*u %*u %*u %*u %llu",
+                                     &received, &sent) != 2) {
+    return 0;
+  }
+  return received + sent;
 }
 
 bool Tun::write(const Packet::Slice& slice) {

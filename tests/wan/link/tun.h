@@ -22,11 +22,15 @@ class Tun {
   [[nodiscard]] int fd() const { return fd_.get(); }
   /// One packet with its VnetHeader; empty when there is none now.
   std::span<const uint8_t> read(std::span<uint8_t> buffer);
+  /// Packets the kernel has dropped at this device, such as those of a burst that found its own queue full.
+  [[nodiscard]] uint64_t kernel_drops() const;
   /// False when the namespace does not take it (device down).
   bool write(const Packet::Slice& slice);
 
  private:
+  std::string device_;
   UniqueFd fd_;
+  UniqueFd counters_;  // The namespace's /proc/net/dev.
 };
 
 }  // namespace paceline::wan
