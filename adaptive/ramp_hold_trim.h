@@ -1,5 +1,5 @@
-// The adaptive policy: ramp on delay, hold, trim by trial. The algorithm and where its constants come from:
-// docs/controller.md. One thread at a time.
+// The adaptive policy: ramp until delay says stop, probe whether it is the path's, hold, trim by trial. The algorithm
+// and where its constants come from: docs/controller.md. One thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ class RampHoldTrim final : public StreamController {
   [[nodiscard]] PathProfile learned(std::int64_t wall_now) const override;
 
  private:
-  enum class Mode : std::uint8_t { kIdle, kRamp, kHold, kTrial };
+  enum class Mode : std::uint8_t { kIdle, kRamp, kProbe, kHold, kTrial };
 
   /// What one closed epoch measured.
   struct Epoch {
@@ -37,10 +37,13 @@ class RampHoldTrim final : public StreamController {
   void set(double streams, const Observation& o);
   void begin_epoch(const Observation& o);
   void enter_ramp();
+  void enter_probe();
   void enter_hold();
   Reason evaluate(const Observation& o);
   Reason throttle(const Observation& o);
   Reason ramp(const Observation& o, const Epoch& e);
+  Reason probe(const Observation& o, const Epoch& e);
+  Reason end_probe(double back, Reason reason, const Observation& o);
   Reason hold(const Observation& o, const Epoch& e);
   Reason trial(const Observation& o, const Epoch& e);
 
@@ -65,11 +68,17 @@ class RampHoldTrim final : public StreamController {
   unsigned n1_ = 0, n2_ = 0;
   double g1_ = 0, g2_ = 0;
 
+  // Probe: the settled n and goodput that a larger n is compared with; n = 0: none yet.
+  unsigned probe_n_ = 0;
+  double probe_g_ = 0;
+  bool settled_ = false;  // the first epoch at this n is over
+
   // Hold and trial.
-  double gh_ = 0;                  // smoothed goodput of the hold, 0 = none
-  unsigned unsat_ = 0, weak_ = 0;  // epochs without a queue; those of them far below gh_
-  unsigned since_ = 0, gap_ = 4;   // hold epochs since the last trial, and how many there should be (times two)
-  unsigned before_ = 1;            // n before the trial
+  double gh_ = 0;                       // smoothed goodput of the hold, 0 = none
+  unsigned unsat_ = 0, weak_ = 0;       // epochs without a queue; those of them far below gh_
+  unsigned since_ = 0, gap_ = 4;        // hold epochs since the last trial, and how many there should be (times two)
+  unsigned before_ = 1;                 // n before the trial
+  unsigned stood_ = 0, probe_gap_ = 8;  // hold epochs with a queue, and how many make the next probe due
 
   // Throttling.
   unsigned ceiling_ = 0;         // 0 = none

@@ -35,6 +35,12 @@ std::string_view reason_name(Reason reason) {
       return "ramp_queue";
     case Reason::kRampQueueFlat:
       return "ramp_queue_flat";
+    case Reason::kRampSettle:
+      return "ramp_settle";
+    case Reason::kRampProbe:
+      return "ramp_probe";
+    case Reason::kRampEach:
+      return "ramp_each";
     case Reason::kRampFlat:
       return "ramp_flat";
     case Reason::kRampLate:
@@ -51,6 +57,8 @@ std::string_view reason_name(Reason reason) {
       return "hold_capped";
     case Reason::kReramp:
       return "reramp";
+    case Reason::kReprobe:
+      return "reprobe";
     case Reason::kPathChanged:
       return "path_changed";
     case Reason::kTrialStart:

@@ -43,7 +43,10 @@ enum class Reason : std::uint8_t {
   kThrottleCooldown,  ///< Another 429/503 within the cool-down of the last cut.
   kRampDouble,        ///< No standing queue: doubled.
   kRampQueue,         ///< A standing queue: the path is full; n kept.
-  kRampQueueFlat,     ///< A standing queue and no gain from the last doubling: back to n before it.
+  kRampQueueFlat,     ///< A standing queue and no gain from the last growth: back to n before it.
+  kRampSettle,        ///< A standing queue, perhaps each stream's own: wait until this n has settled before judging it.
+  kRampProbe,         ///< A standing queue at a settled n: half as many more, to see whether it is one that all share.
+  kRampEach,          ///< The probe brought as much as it added: each stream is capped, not the path; go on.
   kRampFlat,          ///< Two doublings bought under 10 % and no queue: an aggregate cap; back to n before them.
   kRampLate,          ///< Too little is left to pay a new stream back.
   kRampLimit,         ///< n_max or the throttle ceiling is reached.
@@ -52,6 +55,7 @@ enum class Reason : std::uint8_t {
   kHoldLate,          ///< Too little is left for a change.
   kHoldCapped,        ///< Held below the ceiling because of a cap on the aggregate.
   kReramp,            ///< Three epochs without a queue: grow by half and ramp again.
+  kReprobe,           ///< A queue has stood for long: half as many more, to see whether the path still is what is full.
   kPathChanged,       ///< Goodput fell for three epochs: the aggregate cap is forgotten.
   kTrialStart,        ///< Try three quarters of n.
   kTrialKept,         ///< The trial lost under 5 %: the smaller n stays.
@@ -83,7 +87,7 @@ struct PathFacts {
 /// For display, records and metrics.
 struct Snapshot {
   std::string_view policy;  ///< "adaptive" or "fixed".
-  std::string_view mode;    ///< "idle", "ramp", "hold", "trial", "fixed".
+  std::string_view mode;    ///< "idle", "ramp", "probe", "hold", "trial", "fixed".
   unsigned streams = 0;
   unsigned limit = 0;             ///< min(max_streams, throttle ceiling).
   unsigned throttle_ceiling = 0;  ///< 0 = never throttled.

@@ -133,15 +133,59 @@ TEST(RampHoldTrim, WithoutQueueDoublesToTheMost) {
   EXPECT_EQ(d.controller.streams(), 16U);
 }
 
-TEST(RampHoldTrim, QueueInTheFirstEpochHolds) {
+TEST(RampHoldTrim, AQueueThatAllShareEndsTheRampAfterOneProbe) {
   Drive d;
   d.goodput = [](unsigned) { return 1.17 * kMB; };
   d.rtt = [](unsigned) { return milliseconds(60); };
   d.start(facts(20, 100'000'000));
-  d.run(std::chrono::seconds(5));
-  EXPECT_EQ(d.events[0].reason, Reason::kRampQueue);
+  d.run(std::chrono::seconds(1));
+  std::vector<Reason> reasons;
+  for (const Decision& e : d.events) {
+    if (e.reason != Reason::kHoldQueue) reasons.push_back(e.reason);
+  }
+  EXPECT_EQ(reasons, (std::vector{Reason::kRampSettle, Reason::kRampSettle, Reason::kRampProbe, Reason::kRampSettle,
+                                  Reason::kRampQueueFlat}));
   EXPECT_EQ(d.controller.streams(), 6U);
+  d.run(std::chrono::seconds(60));
   EXPECT_FALSE(d.saw(Reason::kTrialStart)) << "no loss: no trial";
+  EXPECT_FALSE(d.saw(Reason::kRampEach));
+  EXPECT_GE(d.count(Reason::kReprobe), 2U) << "the path may have changed";
+  EXPECT_LE(d.count(Reason::kReprobe), 5U) << "rarer with every vain one";
+}
+
+TEST(RampHoldTrim, QueuesOfStreamsThatAreCappedEachDoNotStopIt) {
+  // A pacer per connection delays what it holds back: each stream has a queue, the path has none.
+  Drive d(32);
+  d.goodput = [](unsigned n) { return std::min(24U, n) * 0.6 * kMB; };
+  d.rtt = [](unsigned) { return milliseconds(15); };
+  d.start(facts(2, 10'000'000'000));
+  d.run(std::chrono::seconds(3));
+  EXPECT_TRUE(d.saw(Reason::kRampProbe));
+  EXPECT_TRUE(d.saw(Reason::kRampEach));
+  EXPECT_GE(d.controller.streams(), 18U);
+  EXPECT_LE(d.controller.streams(), 32U);
+}
+
+TEST(RampHoldTrim, AProbeUnderWayIsNotLearned) {
+  Drive d;
+  d.goodput = [](unsigned) { return 1.17 * kMB; };
+  d.rtt = [](unsigned) { return milliseconds(60); };
+  d.start(facts(20, 100'000'000));
+  while (!d.saw(Reason::kRampProbe)) d.tick();
+  EXPECT_EQ(d.controller.streams(), 9U);
+  EXPECT_EQ(d.controller.learned(0).streams, 6U);
+}
+
+TEST(RampHoldTrim, AQueueThatDrainsEndsTheProbe) {
+  Drive d;
+  bool queue = true;
+  d.rtt = [&](unsigned) { return queue ? milliseconds(60) : milliseconds(20); };
+  d.start(facts(20, 10'000'000'000));
+  while (!d.saw(Reason::kRampSettle)) d.tick();
+  queue = false;
+  d.run(milliseconds(300));
+  EXPECT_TRUE(d.saw(Reason::kRampDouble));
+  EXPECT_EQ(d.controller.streams(), 16U);
 }
 
 TEST(RampHoldTrim, SmallJitterIsNoQueue) {
@@ -160,7 +204,7 @@ TEST(RampHoldTrim, PerStreamCapIsReachedInLogEpochs) {
   d.start(facts(20, 10'000'000'000));
   d.run(std::chrono::seconds(2));
   EXPECT_EQ(d.count(Reason::kRampDouble), 3U);  // 6 → 12 → 24 → 48
-  EXPECT_TRUE(d.saw(Reason::kRampQueue));
+  EXPECT_TRUE(d.saw(Reason::kRampQueueFlat));
   EXPECT_GE(d.controller.streams(), 30U);
   EXPECT_LE(d.controller.streams(), 48U);
 }
@@ -224,7 +268,7 @@ TEST(RampHoldTrim, TrimSucceedsOnALossyFullPath) {
 
 TEST(RampHoldTrim, FailedTrimGoesBackAndWidensTheGap) {
   Drive d;
-  d.goodput = [](unsigned n) { return n * kMB; };
+  d.goodput = [](unsigned n) { return std::min(6U, n) * kMB; };
   d.rtt = [](unsigned) { return milliseconds(60); };
   d.start(facts(20, 100'000'000'000));
   std::vector<double> starts;
@@ -338,15 +382,21 @@ TEST(RampHoldTrim, ReRampsWhenTheQueueGoes) {
   EXPECT_EQ(d.controller.streams(), 16U);
 }
 
-TEST(RampHoldTrim, LongerRttInMidPullHoldsAndShorterIsTakenAtOnce) {
+TEST(RampHoldTrim, LongerRttInMidPullIsProbedAndShorterIsTakenAtOnce) {
   Drive d;
   Duration now = milliseconds(40);
+  bool longer_path_pays = false;
+  d.goodput = [&](unsigned n) { return (longer_path_pays ? n : std::min(8U, n)) * kMB; };
   d.rtt = [&](unsigned) { return now; };
   d.start(facts(40, 10'000'000'000));
   d.tick();
-  now = milliseconds(90);  // another route: looks like a queue
+  now = milliseconds(90);  // another route, or a queue
   d.run(std::chrono::seconds(2));
-  EXPECT_EQ(d.controller.streams(), 8U);
+  EXPECT_EQ(d.controller.streams(), 8U) << "more streams brought nothing";
+  longer_path_pays = true;
+  d.run(std::chrono::seconds(60));
+  EXPECT_TRUE(d.saw(Reason::kReprobe));
+  EXPECT_EQ(d.controller.streams(), 16U);
   now = milliseconds(10);
   d.run(milliseconds(100));
   EXPECT_EQ(d.controller.snapshot().rtt_min, Duration(milliseconds(10)));
