@@ -2,7 +2,7 @@
 # All tests of Paceline, on Debian 12, as root. Installs what they need, builds, runs, and ends with "N passed, N failed".
 #
 # usage: run.sh [--quick | --full]
-#   --quick: one containerd version instead of three, no sanitizers, no clang-tidy: the inner loop
+#   --quick: one containerd version instead of three, no emulated links, no sanitizers, no clang-tidy: the inner loop
 #   --full:  every integration test with the sanitizer builds too, and clang-tidy over everything however long it takes
 set -u
 cd "$(dirname "$0")/.."
@@ -70,13 +70,13 @@ unit_tests() {  # unit_tests PRESET
   count "ctest $1" $((all - bad)) "$bad"
 }
 
-integration_tests() {  # integration_tests PRESET [PYTEST ARGUMENTS...]
-  section "integration tests, daemon of build $1: ${*:2}"
-  local preset=$1 xml=$logs/integration-$1.xml good bad
-  shift
+# run_pytest PRESET NAME ARGUMENTS...: with that build's programs; counts what pytest counts.
+run_pytest() {
+  local preset=$1 name=$2 xml=$logs/$2.xml good bad
+  shift 2
   rm -f "$xml"
   in_layout_of "$preset" env PACELINE_BIN_DIR="$PWD/build/$preset/bin" PYTHONDONTWRITEBYTECODE=1 \
-    $python -m pytest tests/integration -q --durations=10 --junitxml="$xml" "$@" 2>&1 | tee "$logs/integration-$preset.log"
+    $python -m pytest -q --durations=10 --junitxml="$xml" "$@" 2>&1 | tee "$logs/$name.log"
   read -r good bad < <($python - "$xml" <<'PYTHON'
 import sys, xml.etree.ElementTree as tree
 try:
@@ -88,7 +88,20 @@ except (OSError, tree.ParseError):
 PYTHON
   )
   if [ "$((good + bad))" = 0 ]; then bad=1; echo "no test ran"; fi
-  count "integration $preset" "$good" "$bad"
+  count "$name" "$good" "$bad"
+}
+
+integration_tests() {  # integration_tests PRESET [PYTEST ARGUMENTS...]
+  local preset=$1
+  shift
+  section "integration tests, daemon of build $preset: $*"
+  run_pytest "$preset" "integration-$preset" tests/integration "$@"
+}
+
+wan_tests() {
+  section "emulated wide-area link, and the study in small"
+  run_pytest release wan tests/wan
+  if check "study --quick" tests/wan/study/run.sh run --quick; then tail -n 1 "$logs/study---quick.log"; fi
 }
 
 section "packages"
@@ -120,6 +133,7 @@ if build release; then
   else
     integration_tests release
   fi
+  if ! $quick; then wan_tests; fi
 fi
 
 if ! $quick; then
