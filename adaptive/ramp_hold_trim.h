@@ -28,12 +28,14 @@ class RampHoldTrim final : public StreamController {
     bool queue = false;  // a standing queue: the path is full
     bool lossy = false;  // enough reordering to suspect real loss
     bool late = false;   // a new stream would no longer pay back
+    bool brief = false;  // a trial would cost the pull more than its rest can win back
   };
 
   [[nodiscard]] unsigned limit() const;
   [[nodiscard]] bool standing_queue() const;
   [[nodiscard]] Epoch measure(const Observation& o) const;
   [[nodiscard]] Duration epoch_length(const Observation& o) const;
+  [[nodiscard]] Duration hold_epoch() const;
   void set(double streams, const Observation& o);
   void begin_epoch(const Observation& o);
   void enter_ramp();

@@ -288,6 +288,19 @@ TEST(RampHoldTrim, FailedTrimGoesBackAndWidensTheGap) {
   }
 }
 
+TEST(RampHoldTrim, NoTrialThatThePullIsTooShortToPayFor) {
+  Drive d;
+  d.goodput = [](unsigned) { return 10 * kMB; };
+  d.rtt = [](unsigned) { return milliseconds(300); };
+  d.start(facts(150, 100'000'000));  // 10 s: eleven hold epochs
+  for (int i = 0; i < 490; ++i) {
+    d.o.out_of_order += 1000;
+    d.tick();
+  }
+  EXPECT_TRUE(d.saw(Reason::kHoldQueue));
+  EXPECT_FALSE(d.saw(Reason::kTrialStart));
+}
+
 TEST(RampHoldTrim, ThrottlingCutsOncePerCoolDown) {
   Drive d;
   d.start(facts(20, 100'000'000'000));
