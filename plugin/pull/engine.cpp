@@ -21,10 +21,6 @@ constexpr unsigned kLocators = 8;
 
 unsigned hasher_threads() { return std::clamp(std::thread::hardware_concurrency(), 2U, 8U); }
 
-std::int64_t wall_seconds(const Clock& clock) {
-  return std::chrono::duration_cast<std::chrono::seconds>(clock.wall().time_since_epoch()).count();
-}
-
 }  // namespace
 
 TransferEngine::TransferEngine(const EngineServices& services, const config::Config& config)
@@ -55,8 +51,8 @@ void TransferEngine::stop() {
     unplace(blob);
     land(blob, fail(Code::kCancelled, "the daemon is stopping"));
   }
-  for (const auto& [host, path] : paths_) memory_.remember(host, path->learned(wall_seconds(clock_)));
-  if (const auto saved = memory_.save(wall_seconds(clock_)); !saved) spdlog::warn("{}", saved.error().message);
+  for (const auto& [host, path] : paths_) memory_.remember(host, path->learned(wall_seconds()));
+  if (const auto saved = memory_.save(wall_seconds()); !saved) spdlog::warn("{}", saved.error().message);
 }
 
 void TransferEngine::post(std::function<void()> work) {
@@ -76,6 +72,10 @@ adaptive::Time TransferEngine::now() const {
 }
 
 WallTime TransferEngine::wall() const { return clock_.wall(); }
+
+std::int64_t TransferEngine::wall_seconds() const {
+  return std::chrono::duration_cast<std::chrono::seconds>(clock_.wall().time_since_epoch()).count();
+}
 
 // ---- requests from other threads
 
@@ -258,7 +258,7 @@ void TransferEngine::wake(Path& path) {
     bytes += blob->size - std::min(blob->size, blob->counters->received.load());
     ++layers;
   }
-  path.wake(bytes, layers, network_.sample(path.host()), wall_seconds(clock_));
+  path.wake(bytes, layers, network_.sample(path.host()), wall_seconds());
   yield_to_foreground(path);
   schedule(path);
   if (!path.ticking) {
@@ -270,7 +270,7 @@ void TransferEngine::wake(Path& path) {
 void TransferEngine::tick(Path& path) {
   if (!path.busy()) {
     path.ticking = false;
-    memory_.remember(path.host(), path.learned(wall_seconds(clock_)));
+    memory_.remember(path.host(), path.learned(wall_seconds()));
     return;
   }
   const auto again = path.tick(now(), network_.sample(path.host()));
@@ -300,7 +300,7 @@ void TransferEngine::housekeeping() {
     published_ = std::move(snapshots);
   }
   if (++beats_ % kBeatsPerMemorySave == 0 || blobs_.empty()) {
-    hashers_.post([this, seconds = wall_seconds(clock_)] {
+    hashers_.post([this, seconds = wall_seconds()] {
       if (const auto saved = memory_.save(seconds); !saved) spdlog::warn("{}", saved.error().message);
     });
   }

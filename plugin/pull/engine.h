@@ -55,7 +55,7 @@ class TransferEngine final : public RangeStreamOwner {
   /// `pull` wants a blob that is in flight for another pull; `repository` is one more source for it.
   void join(PullKey pull, bool foreground, const Digest& digest, std::shared_ptr<registry::Repository> repository);
   /// A manifest of this registry is being asked for: opens connections to where its last blobs came from, so that they
-  /// are there when the plan is. Nothing for a registry not seen since the start, or one that is busy.
+  /// are there when the plan is. Nothing for a registry that is not remembered, or one that is busy.
   void warm(const std::string& registry);
   /// The blob is wanted now: the pull that fetches it becomes a foreground pull.
   void raise(const Digest& digest);
@@ -114,6 +114,7 @@ class TransferEngine final : public RangeStreamOwner {
   void housekeeping();
   void make_foreground(PullKey pull);
   void stop();
+  [[nodiscard]] std::int64_t wall_seconds() const;
   /// Runs on the network thread, unless the engine is gone by then.
   void post(std::function<void()> work);
   void after(Duration delay, std::function<void()> work);
@@ -130,8 +131,12 @@ class TransferEngine final : public RangeStreamOwner {
   std::map<std::string, std::unique_ptr<Path>> paths_;
   std::unordered_map<std::uint64_t, std::shared_ptr<Stream>> streams_;
   std::set<PullKey> foreground_;
-  /// By registry name: a request without path, headers or secrets to where its blobs come from.
-  std::map<std::string, net::HttpRequest> origins_;
+  /// Where a registry's blobs come from, without path, headers or secrets.
+  struct Origin {
+    std::string address;  ///< "https://cdn.example"
+    net::TlsOptions tls;
+  };
+  std::map<std::string, Origin> origins_;  // by registry name
   adaptive::RateCap prefetch_cap_;
   std::uint64_t next_layer_ = 1;
   std::uint64_t next_stream_ = 1;

@@ -36,27 +36,33 @@ void TransferEngine::remember_origin(const BlobFetch& blob) {
   const std::string& registry = blob.sources[blob.source]->registry();
   if (origins_.size() >= kMaxOrigins && !origins_.contains(registry)) return;
   const std::string& url = blob.request.url;
-  net::HttpRequest request;
-  request.method = "HEAD";
-  request.url = url.substr(0, url.find('/', url.find("://") + 3)) + "/v2/";
-  request.tls = blob.request.tls;
-  request.http1 = true;
-  request.connect_timeout = config_.fetch.connect_timeout;
-  request.total_timeout = config_.fetch.connect_timeout;
-  origins_[registry] = std::move(request);
+  Origin origin{.address = url.substr(0, url.find('/', url.find("://") + 3)), .tls = blob.request.tls};
+  // Special trust is hosts.toml's to give, which may have changed at the next start: then the first blob tells.
+  if (origin.tls == net::TlsOptions{}) memory_.remember_origin(registry, origin.address);
+  origins_[registry] = std::move(origin);
 }
 
 void TransferEngine::warm(const std::string& registry) {
   post([this, registry] {
-    const auto origin = origins_.find(registry);
-    if (origin == origins_.end()) return;
-    const auto host = net::host_key(origin->second.url);
+    auto known = origins_.find(registry);
+    if (known == origins_.end()) {
+      const std::string address = memory_.origin(registry);
+      if (address.empty()) return;
+      known = origins_.emplace(registry, Origin{.address = address, .tls = {}}).first;
+    }
+    net::HttpRequest request;
+    request.method = "HEAD";
+    request.url = known->second.address + "/v2/";
+    request.tls = known->second.tls;
+    request.http1 = true;
+    request.connect_timeout = request.total_timeout = config_.fetch.connect_timeout;
+    const auto host = net::host_key(request.url);
     if (!host) return;
     Path& path = open_path(*host);
     if (path.busy() || path.warming > 0 || path.silence().silent(now())) return;
-    path.warming = path.budget().limit();
+    path.warming = path.likely_streams(wall_seconds());
     for (unsigned left = path.warming; left > 0; --left) {
-      network_.start(origin->second, std::make_unique<WarmUp>(*this, alive_, path));
+      network_.start(request, std::make_unique<WarmUp>(*this, alive_, path));
     }
   });
 }

@@ -74,6 +74,13 @@ void Path::wake(std::uint64_t total_bytes, unsigned layers, const net::TcpSample
   budget_.set_limit(decision.streams);
 }
 
+unsigned Path::likely_streams(std::int64_t wall_seconds) const {
+  const auto state = controller_->snapshot();
+  if (state.policy == "fixed" || requests_ > 0 || !remembered_) return budget_.limit();
+  const auto aged = remembered_->aged(wall_seconds);
+  return aged.cold() ? budget_.limit() : std::clamp(aged.streams, 1U, state.limit);
+}
+
 adaptive::Duration Path::tick(adaptive::Time now, const net::TcpSample& sample) {
   adaptive::Observation seen;
   seen.now = now;

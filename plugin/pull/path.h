@@ -41,6 +41,8 @@ class Path {
 
   /// A new piece of work arrived: makes the first choice of n when the path was idle.
   void wake(std::uint64_t total_bytes, unsigned layers, const net::TcpSample& sample, std::int64_t wall_seconds);
+  /// How many streams the next pull will begin with, as far as can be told before its size is known.
+  [[nodiscard]] unsigned likely_streams(std::int64_t wall_seconds) const;
   /// One look at the path; answers when to look again.
   adaptive::Duration tick(adaptive::Time now, const net::TcpSample& sample);
   /// Marks every pull with bytes left as wanting a stream (some may only get one by a split).

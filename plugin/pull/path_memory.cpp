@@ -5,6 +5,7 @@
 
 #include "plugin/base/files.h"
 #include "plugin/base/log.h"
+#include "plugin/net/url.h"
 
 namespace paceline::pull {
 namespace {
@@ -51,9 +52,11 @@ PathMemory::PathMemory(std::filesystem::path file) : file_(std::move(file)) {
   try {
     const json document = json::parse(*text);
     for (const auto& [host, profile] : document.at("paths").items()) profiles_[host] = from_json(profile);
+    if (document.contains("origins")) origins_ = document.at("origins").get<decltype(origins_)>();
   } catch (const json::exception& error) {
     spdlog::warn("path memory {} is damaged and forgotten: {}", file_.string(), error.what());
     profiles_.clear();
+    origins_.clear();
   }
 }
 
@@ -75,8 +78,23 @@ void PathMemory::remember(const std::string& host, const PathProfile& profile) {
   changed_ = true;
 }
 
+std::string PathMemory::origin(const std::string& registry) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = origins_.find(registry);
+  return it == origins_.end() ? std::string() : it->second;
+}
+
+void PathMemory::remember_origin(const std::string& registry, const std::string& origin) {
+  const std::lock_guard lock(mutex_);
+  std::string& kept = origins_[registry];
+  if (kept == origin) return;
+  kept = origin;
+  changed_ = true;
+}
+
 Status PathMemory::save(std::int64_t wall_seconds) {
   json paths = json::object();
+  json origins;
   {
     const std::lock_guard lock(mutex_);
     if (!changed_ || file_.empty()) return {};
@@ -90,8 +108,14 @@ Status PathMemory::save(std::int64_t wall_seconds) {
       }));
     }
     for (const auto& [host, profile] : profiles_) paths[host] = to_json(profile);
+    std::erase_if(origins_, [&](const auto& entry) {
+      const auto host = net::host_key(entry.second);
+      return !host || !profiles_.contains(*host);
+    });
+    origins = origins_;
   }
-  return write_file_atomically(file_, json{{"version", 1}, {"paths", paths}}.dump(1), Durability::kProcessCrash);
+  return write_file_atomically(file_, json{{"version", 1}, {"paths", paths}, {"origins", origins}}.dump(1),
+                               Durability::kProcessCrash);
 }
 
 }  // namespace paceline::pull

@@ -40,6 +40,22 @@ TEST(PathMemory, DropsWhatIsOlderThanAWeek) {
   EXPECT_TRUE(memory.recall("new:443"));
 }
 
+TEST(PathMemory, OriginsLiveAsLongAsTheirPaths) {
+  const test::TempDir dir;
+  adaptive::PathProfile profile;
+  profile.observed_at = kNow;
+  {
+    PathMemory memory(dir.path() / "paths.json");
+    memory.remember("cdn.example:443", profile);
+    memory.remember_origin("registry.example", "https://cdn.example");
+    memory.remember_origin("other.example", "https://unseen.example");
+    ASSERT_TRUE(memory.save(kNow));
+  }
+  PathMemory memory(dir.path() / "paths.json");
+  EXPECT_EQ(memory.origin("registry.example"), "https://cdn.example");
+  EXPECT_EQ(memory.origin("other.example"), "");
+}
+
 TEST(PathMemory, DamageIsForgotten) {
   const test::TempDir dir;
   std::ofstream(dir.path() / "paths.json") << R"({"paths": {"a:1": {"streams": "many"}}})";

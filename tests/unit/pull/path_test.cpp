@@ -33,6 +33,17 @@ TEST(Path, ANewPlannerOfTheSamePullHasAnotherSerial) {
   EXPECT_NE(path.serial(1), first);
 }
 
+TEST(Path, ExpectsTheStreamsItsLastPullEndedWith) {
+  constexpr std::int64_t kNow = 1'700'000'000;
+  adaptive::PathProfile profile;
+  profile.streams = 12;
+  profile.observed_at = kNow;
+  EXPECT_EQ(Path("host:443", {}, profile).likely_streams(kNow), 12U);
+  EXPECT_EQ(Path("host:443", {}, profile).likely_streams(kNow + adaptive::kProfileLifeSeconds), 1U);
+  EXPECT_EQ(Path("host:443", kFixed, profile).likely_streams(kNow), 3U);
+  EXPECT_EQ(Path("host:443", {}, std::nullopt).likely_streams(kNow), 1U);
+}
+
 TEST(Path, RemembersThatAHostServesNoRanges) {
   adaptive::PathProfile profile;
   profile.ranges_ok = false;
