@@ -192,10 +192,12 @@ Result<WriteSession::Outcome> WriteSession::stat(api::WriteContentResponse& resp
 
 Result<WriteSession::Outcome> WriteSession::stat_virtual(api::WriteContentResponse& response) {
   if (!flight_failed_ && backend_.flights.find(*digest_)) return Outcome::kHold;
-  if (const auto blob = backend_.store.find(*digest_)) {
+  if (!claim_) claim_ = backend_.store.claim(*digest_);
+  if (claim_) {
+    const auto size = static_cast<std::int64_t>(claim_->info().size);
     response.set_action(api::STAT);
-    response.set_offset(static_cast<std::int64_t>(blob->size));
-    response.set_total(static_cast<std::int64_t>(blob->size));
+    response.set_offset(size);
+    response.set_total(size);
     response.set_digest(digest_->to_string());
     set_time(*response.mutable_started_at(), virtual_.started);
     set_time(*response.mutable_updated_at(), backend_.clock.wall());
@@ -229,6 +231,7 @@ Status WriteSession::append(const api::WriteContentRequest& request, api::WriteC
     }
     if (auto opened = open_ingest(); !opened) return opened;
     backend_.active.make_plain(ref_);
+    claim_.reset();
   }
 
   auto here = ingest_->status().offset;
@@ -331,6 +334,7 @@ Result<WriteSession::Outcome> WriteSession::commit_virtual(const api::WriteConte
 }
 
 void WriteSession::close(bool discard) {
+  claim_.reset();
   if (state_ != State::kNew && state_ != State::kClosed) {
     ingest_.reset();
     if (discard) {

@@ -83,7 +83,8 @@ class WriteSession {
   std::optional<Digest> expected_;  // Likewise.
   std::optional<Digest> digest_;    // What the blob will be, as far as it can be learnt.
   VirtualIngest virtual_;
-  bool answered_stat_ = false;  // STAT #1 is out: the next one may be held.
+  std::unique_ptr<store::BlobClaim> claim_;  // Since "all there" was answered: containerd is about to commit it.
+  bool answered_stat_ = false;               // STAT #1 is out: the next one may be held.
   bool flight_failed_ = false;
   std::unique_ptr<store::Ingest> ingest_;
   /// Set when a flight failed on this stream: the offset that the client takes for 0, once its first WRITE has told.

@@ -166,7 +166,9 @@ Status BlobFiles::evict(const Digest& digest) {
       return fail(Code::kFailedPrecondition,
                   "blob " + digest.to_string() + " is listed: it belongs to containerd; remove its image there");
     }
-    return fail(Code::kFailedPrecondition, "blob " + digest.to_string() + " is pinned; unpin its image first");
+    return fail(Code::kFailedPrecondition, "blob " + digest.to_string() +
+                                               (present->info.pinned ? " is pinned; unpin its image first"
+                                                                     : " is about to be adopted by containerd"));
   }
   if (::unlink(layout_.hidden_blob(digest).c_str()) != 0 && errno != ENOENT) {
     const int error = errno;

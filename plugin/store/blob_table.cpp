@@ -7,12 +7,21 @@ namespace {
 
 constexpr auto kRecordUseEvery = std::chrono::minutes(1);
 
+void drop_one(std::unordered_map<Digest, unsigned>& counts, const Digest& digest) {
+  const auto found = counts.find(digest);
+  if (found != counts.end() && --found->second == 0) counts.erase(found);
+}
+
 }  // namespace
 
 BlobTable::Entry BlobTable::with_pin(const Entry& entry) const {
   Entry out = entry;
   out.info.pinned = pins_.contains(entry.info.digest);
   return out;
+}
+
+bool BlobTable::evictable(const BlobInfo& info) const {
+  return info.visibility == Visibility::kHidden && !pins_.contains(info.digest) && !claims_.contains(info.digest);
 }
 
 void BlobTable::count(const BlobInfo& info, bool in) {
@@ -74,9 +83,7 @@ std::optional<BlobTable::Entry> BlobTable::take(const Digest& digest) {
 std::optional<BlobTable::Entry> BlobTable::take_if_evictable(const Digest& digest) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(digest);
-  if (found == entries_.end() || found->second.info.visibility == Visibility::kListed || pins_.contains(digest)) {
-    return std::nullopt;
-  }
+  if (found == entries_.end() || !evictable(found->second.info)) return std::nullopt;
   const Entry entry = found->second;
   count(entry.info, false);
   entries_.erase(found);
@@ -114,7 +121,7 @@ std::vector<BlobTable::Candidate> BlobTable::eviction_order(WallTime now) const 
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [digest, entry] : entries_) {
-      if (entry.info.visibility == Visibility::kHidden && entry.kept_until <= now && !pins_.contains(digest)) {
+      if (evictable(entry.info) && entry.kept_until <= now) {
         order.push_back({digest, entry.info.size, entry.info.last_used});
       }
     }
@@ -130,10 +137,20 @@ void BlobTable::pin(const std::vector<Digest>& digests) {
 
 void BlobTable::unpin(const std::vector<Digest>& digests) {
   const std::lock_guard lock(mutex_);
-  for (const auto& digest : digests) {
-    const auto found = pins_.find(digest);
-    if (found != pins_.end() && --found->second == 0) pins_.erase(found);
-  }
+  for (const auto& digest : digests) drop_one(pins_, digest);
+}
+
+std::optional<BlobInfo> BlobTable::claim(const Digest& digest) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(digest);
+  if (found == entries_.end()) return std::nullopt;
+  ++claims_[digest];
+  return with_pin(found->second).info;
+}
+
+void BlobTable::release(const Digest& digest) {
+  const std::lock_guard lock(mutex_);
+  drop_one(claims_, digest);
 }
 
 }  // namespace paceline::store

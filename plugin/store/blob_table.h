@@ -37,7 +37,7 @@ class BlobTable {
   void insert(const BlobInfo& info, WallTime kept_until = {});
   /// Takes the entry out; empty when there is none.
   std::optional<Entry> take(const Digest& digest);
-  /// Takes it out only while hidden and unpinned: from then on nobody finds it, and its file may go.
+  /// Takes it out only while hidden, unpinned and unclaimed: from then on nobody finds it, and its file may go.
   std::optional<Entry> take_if_evictable(const Digest& digest);
   void put_back(const Entry& entry);
   /// Applies `change` to the entry's info, and answers it; empty when absent.
@@ -45,20 +45,26 @@ class BlobTable {
 
   /// Notes a use. True when the file's access time is due for an update (once a minute at most).
   bool touch(const Digest& digest, WallTime now);
-  /// Hidden, unpinned blobs that may go for space, least recently used first.
+  /// Hidden, unpinned, unclaimed blobs that may go for space, least recently used first.
   [[nodiscard]] std::vector<Candidate> eviction_order(WallTime now) const;
 
   /// A blob may be pinned before it is there, and by several names.
   void pin(const std::vector<Digest>& digests);
   void unpin(const std::vector<Digest>& digests);
 
+  /// Finds a blob and keeps it from eviction until as many releases; empty when it is not there.
+  std::optional<BlobInfo> claim(const Digest& digest);
+  void release(const Digest& digest);
+
  private:
   [[nodiscard]] Entry with_pin(const Entry& entry) const;
+  [[nodiscard]] bool evictable(const BlobInfo& info) const;
   void count(const BlobInfo& info, bool in);
 
   mutable std::mutex mutex_;
   std::unordered_map<Digest, Entry> entries_;
   std::unordered_map<Digest, unsigned> pins_;
+  std::unordered_map<Digest, unsigned> claims_;
   Totals totals_;
   std::uint64_t next_id_ = 1;
 };

@@ -29,6 +29,12 @@ std::vector<BlobInfo> Store::list(std::optional<Visibility> visibility) const {
   return impl_->parts.table.list(visibility);
 }
 
+std::unique_ptr<BlobClaim> Store::claim(const Digest& digest) {
+  auto info = impl_->parts.table.claim(digest);
+  if (!info) return nullptr;
+  return std::make_unique<BlobClaim>(std::move(*info), [this, digest] { impl_->parts.table.release(digest); });
+}
+
 Result<BlobInfo> Store::adopt(const Digest& digest) { return impl_->parts.files.adopt(digest); }
 
 Result<std::shared_ptr<const OpenBlob>> Store::open_blob(const Digest& digest) {

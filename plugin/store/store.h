@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "plugin/base/clock.h"
@@ -71,6 +72,20 @@ struct VerifyResult {
   Status status;  ///< kDataLoss when the bytes no longer match.
 };
 
+/// Keeps a blob from being evicted while it lives: somebody has been told that it is there. Outlived by the store.
+class BlobClaim {
+ public:
+  BlobClaim(BlobInfo info, std::function<void()> release) : info_(std::move(info)), release_(std::move(release)) {}
+  ~BlobClaim() { release_(); }
+  BlobClaim(const BlobClaim&) = delete;
+  BlobClaim& operator=(const BlobClaim&) = delete;
+  [[nodiscard]] const BlobInfo& info() const { return info_; }
+
+ private:
+  BlobInfo info_;
+  std::function<void()> release_;
+};
+
 class Store {
  public:
   /// Takes an exclusive lock on the content folder (kFailedPrecondition when another daemon holds it), scans it, and
@@ -82,13 +97,15 @@ class Store {
   [[nodiscard]] std::optional<BlobInfo> find(const Digest& digest) const;
   /// All blobs of that visibility, or all.
   [[nodiscard]] std::vector<BlobInfo> list(std::optional<Visibility> visibility) const;
+  /// Null when absent. In memory alone.
+  [[nodiscard]] std::unique_ptr<BlobClaim> claim(const Digest& digest);
   /// Makes a hidden blob listed; fine when it already is. kNotFound when absent.
   Result<BlobInfo> adopt(const Digest& digest);
   /// Cached, shared descriptor for reading; marks the blob as used.
   Result<std::shared_ptr<const OpenBlob>> open_blob(const Digest& digest);
   /// containerd deletes a listed blob: unlinked, or, while pinned, hidden again. kNotFound when not listed.
   Status remove(const Digest& digest);
-  /// Drops a hidden, unpinned blob. kFailedPrecondition when listed or pinned.
+  /// Drops a hidden, unpinned blob. kFailedPrecondition when listed, pinned or claimed.
   Status evict(const Digest& digest);
 
   // ---- labels (containerd's conformance suite and `ctr content label` on the bare store)

@@ -216,6 +216,28 @@ TEST_F(WriteSessionTest, AHiddenBlobIsAdoptedThroughTheStatPath) {
   EXPECT_OUTCOME(Outcome::kAnswerAndEnd, stream.commit(0, blob_.size(), digest_.to_string()));
 }
 
+TEST_F(WriteSessionTest, WhatWasAnnouncedIsNotEvictedBeforeTheCommit) {
+  fetch_all(blob_);
+  Stream stream(*backend_);
+  EXPECT_OUTCOME(Outcome::kAnswer, stream.stat(ref_of(blob_)));
+  EXPECT_OUTCOME(Outcome::kAnswer, stream.stat());
+  EXPECT_EQ(stream.offset(), blob_.size());
+  const auto evicted = store_->evict(digest_);
+  ASSERT_FALSE(evicted);
+  EXPECT_EQ(evicted.error().code, Code::kFailedPrecondition);
+  EXPECT_OUTCOME(Outcome::kAnswerAndEnd, stream.commit(0, blob_.size(), digest_.to_string()));
+}
+
+TEST_F(WriteSessionTest, AStreamThatEndsWithoutACommitLetsItsBlobGo) {
+  fetch_all(blob_);
+  {
+    Stream stream(*backend_);
+    EXPECT_OUTCOME(Outcome::kAnswer, stream.stat(ref_of(blob_)));
+    EXPECT_OUTCOME(Outcome::kAnswer, stream.stat());
+  }
+  EXPECT_TRUE(store_->evict(digest_));
+}
+
 TEST_F(WriteSessionTest, AListedBlobMustBeWrittenAgainAndThenExists) {
   fetch_all(blob_);
   ASSERT_TRUE(store_->adopt(digest_));

@@ -55,6 +55,24 @@ TEST_F(Quota, PinnedAndListedBlobsStay) {
   EXPECT_FALSE(store->find(hidden));
 }
 
+TEST_F(Quota, AClaimedBlobStaysUntilTheLastClaimEnds) {
+  set_quota(200);
+  const Digest claimed = hide(make_bytes(100, 1));
+  const Digest other = hide(make_bytes(100, 2));
+  auto first = store->claim(claimed);
+  auto second = store->claim(claimed);
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(first->info().size, 100U);
+  hide(make_bytes(100, 3));
+  EXPECT_TRUE(store->find(claimed));
+  EXPECT_FALSE(store->find(other));
+  first.reset();
+  EXPECT_EQ(store->evict(claimed).error().code, Code::kFailedPrecondition);
+  second.reset();
+  EXPECT_TRUE(store->evict(claimed));
+  EXPECT_EQ(store->claim(claimed), nullptr);
+}
+
 TEST_F(Quota, PrefetchThatCanNeverFitEvictsNothing) {
   set_quota(300);
   const Digest a = hide(make_bytes(100, 1));
