@@ -60,7 +60,8 @@ struct BlobFetch {
   Path* path = nullptr;
 
   unsigned failures = 0;     ///< In a row, without a byte in between; streams that fail together count as one.
-  TimePoint failed_at;       ///< When the last one was counted.
+  TimePoint failed_at;       ///< When the last one was counted …
+  TimePoint failing_since;   ///< … and the first.
   unsigned relocations = 0;  ///< Redirects and renewals in a row, without a byte in between.
   unsigned throttles = 0;    ///< In a row.
   bool restarted = false;    ///< Its pieces were bad once: fetched again from nothing.

@@ -213,15 +213,20 @@ void TransferEngine::back_off(const std::shared_ptr<Stream>& stream, const Error
   ++blob->counters->retries;
   stream->path->retried();
   // One fault of the path ends all its streams at once: that is one failure, not one a stream.
+  if (blob->failures == 0) blob->failing_since = clock_.now();
   if (blob->failures == 0 || stream->started > blob->failed_at) {
     ++blob->failures;
     blob->failed_at = clock_.now();
   }
-  // While another stream brings bytes the blob is not lost, and what it brings is worth having even if the rest is.
-  const bool delivering = std::any_of(streams_.begin(), streams_.end(), [&](const auto& entry) {
-    return entry.second->blob == blob && entry.second->bytes > 0 && entry.second->answer.verdict == Verdict::kData;
+  // While another stream brings bytes the blob is not lost, and what it brings is worth having even if the rest is. One
+  // that was asked before the failures began may still bring some: none starts after, so that this wait has an end.
+  const bool hopeful = std::any_of(streams_.begin(), streams_.end(), [&](const auto& entry) {
+    const Stream& other = *entry.second;
+    if (other.blob != blob) return false;
+    if (other.answer.verdict == Verdict::kPending) return other.started < blob->failing_since;
+    return other.answer.verdict == Verdict::kData && (other.bytes > 0 || other.started < blob->failing_since);
   });
-  if (blob->failures > config_.fetch.retries && !delivering) {
+  if (blob->failures > config_.fetch.retries && !hopeful) {
     give_back(*stream);
     next_place(blob, why);
     return;

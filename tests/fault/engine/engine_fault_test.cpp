@@ -309,6 +309,29 @@ TEST_F(EngineFault, AStreamThatDeliversIsNotCutOffByOthersThatFail) {
   EXPECT_EQ((*again)->prefix(), 1'000'000U);
 }
 
+TEST_F(EngineFault, AStreamThatIsNotAnsweredYetIsNotCutOffByOthersThatFail) {
+  std::atomic<int> failed = 0;
+  std::atomic<std::uint64_t> first_range = 0;
+  FakeServer server([&](const FakeRequest& r, FakeConnection& c) {
+    const auto range = net::parse_content_range(r.header("Range").replace(0, 6, "bytes ") + "/20000000");
+    if (range->first > 0) {
+      ++failed;
+      return c.reset();
+    }
+    first_range = range->last + 1;
+    // Three rounds of the three others: more often than a blob may fail.
+    while (failed < 9 && c.wait(std::chrono::milliseconds(5))) {
+    }
+    c.serve(r, kBig);
+  });
+  config_.fetch.stall_window = std::chrono::seconds(30);
+  start();
+  ASSERT_FALSE(fetch(kBig, {server.url()}));
+  const auto again = store_->begin_fetch(sha256(kBig), kBig.size(), store::Purpose::kForeground);
+  ASSERT_TRUE(again);
+  EXPECT_EQ((*again)->prefix(), first_range.load());
+}
+
 TEST_F(EngineFault, AnAbandonedDownloadResumesWithoutFetchingTwice) {
   std::atomic<bool> healthy = false;
   std::atomic<std::uint64_t> sent = 0;
