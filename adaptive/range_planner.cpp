@@ -178,6 +178,19 @@ std::uint64_t RangePlanner::close(RangeId id) {
   return rest.size();
 }
 
+void RangePlanner::hold(RangeId id) {
+  if (const auto it = active_.find(id); it != active_.end()) it->second.held = true;
+}
+
+void RangePlanner::release(RangeId id, Time now) {
+  const auto it = active_.find(id);
+  if (it == active_.end()) return;
+  Active& a = it->second;
+  a.held = false;
+  a.moved = now;
+  a.window_start.reset();  // The time it was held says nothing about its rate.
+}
+
 std::optional<Steal> RangePlanner::steal(Time now, const StreamHint& hint) {
   if (!tail()) return std::nullopt;
   window_ = window_of(hint);
@@ -189,7 +202,7 @@ std::optional<Steal> RangePlanner::steal(Time now, const StreamHint& hint) {
   double longest = 0;
   bool stalled = false;
   for (auto& [id, a] : active_) {
-    if (a.position == a.last || layers_.at(a.order).single_stream) continue;
+    if (a.held || a.position == a.last || layers_.at(a.order).single_stream) continue;
     if (!a.moved || now < *a.moved) a.moved = now;  // no byte yet: its patience starts here
     const double patience = std::max(seconds(kStall), kStallDelays * delay) * std::exp2(a.takeovers);
     const double rest = static_cast<double>(a.last - a.position);

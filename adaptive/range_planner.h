@@ -76,9 +76,13 @@ class RangePlanner {
 
   /// For a stream that got nothing from next(): part of the running range with the longest time to go, if that is more
   /// than 6·(RTT + first byte), its rate no longer rises and the waste stays bounded; or all that is left of a range
-  /// that stopped moving. The planner is already updated when it returns. Not to be called while the caller itself
-  /// holds reads back (backpressure, a rate cap): a paused stream would look stalled.
+  /// that stopped moving. The planner is already updated when it returns. A range that is held is left alone.
   std::optional<Steal> steal(Time now, const StreamHint& hint);
+
+  /// The caller itself reads no more of a range for now (a rate cap), then goes on: in between it is neither slow nor
+  /// stalled. Unknown ids are ignored.
+  void hold(RangeId id);
+  void release(RangeId id, Time now);
 
   /// The range as it stands (position = first byte still missing); empty when closed.
   [[nodiscard]] std::optional<Range> running(RangeId id) const;
@@ -115,6 +119,7 @@ class RangePlanner {
     std::optional<Time> moved;  // last arrival
     double rate = 0;            // smoothed; 0 = no window closed yet
     bool rising = true;         // the last window was clearly faster than those before
+    bool held = false;
     unsigned takeovers = 0;     // how often these bytes were taken from a stalled stream
     std::uint64_t charged = 0;  // waste already counted for a split of this range
   };

@@ -5,7 +5,7 @@
 namespace paceline::adaptive {
 namespace {
 
-double burst_of(std::uint64_t rate) { return std::max(65536.0, 0.25 * static_cast<double>(rate)); }
+double burst_of(std::uint64_t rate) { return std::max(65536.0, 0.1 * static_cast<double>(rate)); }
 
 }  // namespace
 

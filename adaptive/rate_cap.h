@@ -10,7 +10,8 @@ namespace paceline::adaptive {
 
 class RateCap {
  public:
-  /// `bytes_per_second` 0 = no cap. The burst is what 250 ms bring, at least 64 KB.
+  /// `bytes_per_second` 0 = no cap. The burst is what 100 ms bring, at least 64 KB:
+  /// over 2 s that is 5 % above the rate.
   explicit RateCap(std::uint64_t bytes_per_second = 0);
 
   void set_rate(std::uint64_t bytes_per_second, Time now);

@@ -69,6 +69,10 @@ const std::vector<Key<Concurrency>>& concurrency_keys() {
       key<Concurrency>(
           "max_streams", Takes::kEffectAtOnce, Count{1, 128}, [](auto& own) -> auto& { return own.max_streams; },
           "Most streams open to one blob host at a time, all pulls together."),
+      key<Concurrency>(
+          "prefetch_bytes_per_second", Takes::kEffectAtOnce, Bytes{0, kNoLimit},
+          [](auto& own) -> auto& { return own.prefetch_bytes_per_second; },
+          "Bandwidth cap over the prefetches from one registry (the host as in an image reference); 0: none."),
   };
   return kKeys;
 }

@@ -49,6 +49,9 @@ struct BlobFetch {
   std::size_t source = 0;
   std::size_t endpoint = 0;
 
+  /// Of its present source, as in an image reference.
+  [[nodiscard]] const std::string& registry() const { return sources[source]->registry(); }
+
   std::set<PullKey> wanted_by;
   PullKey owner = 0;  ///< Whose planner holds it.
 

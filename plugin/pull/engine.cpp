@@ -30,7 +30,7 @@ TransferEngine::TransferEngine(const EngineServices& services, const config::Con
       flights_(services.flights),
       memory_(services.memory),
       config_(config),
-      prefetch_cap_(config.prefetch.bytes_per_second),
+      prefetch_caps_(config),
       locators_("pl-locate", kLocators),
       hashers_("pl-hash", hasher_threads()) {}
 
@@ -137,7 +137,8 @@ void TransferEngine::cancel(PullKey pull) {
 void TransferEngine::reconfigure(const config::Config& config) {
   post([this, config] {
     config_ = config;
-    prefetch_cap_.set_rate(config.prefetch.bytes_per_second, now());
+    prefetch_caps_.reconfigure(config, now());
+    resume_paused();
   });
 }
 
@@ -164,6 +165,7 @@ void TransferEngine::leave(const Blob& blob, PullKey pull) {
 
 void TransferEngine::make_foreground(PullKey pull) {
   if (!foreground_.insert(pull).second) return;
+  resume_foreground();
   for (const auto& [host, path] : paths_) {
     if (path->planner(pull) == nullptr) continue;
     path->budget().reclass(pull, adaptive::PullClass::kForeground);

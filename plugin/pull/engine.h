@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,7 +16,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "adaptive/rate_cap.h"
 #include "plugin/base/clock.h"
 #include "plugin/base/worker_pool.h"
 #include "plugin/config/config.h"
@@ -24,6 +24,7 @@
 #include "plugin/pull/flight_table.h"
 #include "plugin/pull/path.h"
 #include "plugin/pull/path_memory.h"
+#include "plugin/pull/prefetch_caps.h"
 #include "plugin/pull/range_stream.h"
 #include "plugin/store/store.h"
 
@@ -70,7 +71,7 @@ class TransferEngine final : public RangeStreamOwner {
   struct Found;
 
   // RangeStreamOwner
-  void stream_advanced(Stream& stream, std::size_t bytes) override;
+  net::Flow stream_advanced(Stream& stream, std::size_t bytes) override;
   void stream_ended(std::uint64_t stream_id, const net::TransferEnd& end) override;
   [[nodiscard]] adaptive::Time now() const override;
   [[nodiscard]] WallTime wall() const override;
@@ -96,6 +97,15 @@ class TransferEngine final : public RangeStreamOwner {
   void use_single_streams(Path& path, const Error& why);
   void yield_to_foreground(Path& path);
   [[nodiscard]] std::uint64_t unverified_bytes() const;
+
+  // Prefetches under their caps (engine_caps.cpp)
+  /// Whether a new stream of this pull has to wait.
+  [[nodiscard]] bool must_wait(PullKey pull) const;
+  net::Flow pay(Stream& stream, std::size_t bytes);
+  void resume_in(Duration delay);
+  void resume_paused();
+  void resume_foreground();
+  void resume(const Stream& stream);
 
   // Connections opened ahead of need (engine_warm.cpp)
   class WarmUp;
@@ -137,7 +147,10 @@ class TransferEngine final : public RangeStreamOwner {
     net::TlsOptions tls;
   };
   std::map<std::string, Origin> origins_;  // by registry name
-  adaptive::RateCap prefetch_cap_;
+  PrefetchCaps prefetch_caps_;
+  std::deque<std::uint64_t> paused_;  ///< Streams that a cap holds, longest first; some may have ended.
+  net::TimerId resume_timer_ = 0;
+  TimePoint resume_at_;
   std::uint64_t next_layer_ = 1;
   std::uint64_t next_stream_ = 1;
   std::uint64_t beats_ = 0;

@@ -52,8 +52,7 @@ void TransferEngine::schedule(Path& path) {
     // What hashing cannot follow would leave the page cache before it is read again; hashed() comes back here.
     if (unverified_bytes() > config_.fetch.unverified_bytes) return;
     adaptive::RangePlanner* planner = path.planner(*pull);
-    const bool capped = !foreground_.contains(*pull) && prefetch_cap_.wait(now()).count() > 0;
-    if (planner == nullptr || capped) {
+    if (planner == nullptr || must_wait(*pull)) {
       path.budget().wants(*pull, false);  // The next tick asks again.
       continue;
     }
@@ -110,14 +109,14 @@ void TransferEngine::start_stream(Path& path, PullKey pull, const adaptive::Rang
   stream->transfer = network_.start(request, std::make_unique<RangeStream>(*this, stream));
 }
 
-void TransferEngine::stream_advanced(Stream& stream, std::size_t bytes) {
+net::Flow TransferEngine::stream_advanced(Stream& stream, std::size_t bytes) {
   BlobFetch& blob = *stream.blob;
   blob.counters->received += bytes;
   blob.counters->fetched += bytes;
   blob.failures = blob.relocations = blob.throttles = 0;
   stream.path->received(bytes);
-  if (!foreground_.contains(stream.pull)) prefetch_cap_.take(bytes, now());
   pump_hash(stream.blob);
+  return pay(stream, bytes);
 }
 
 void TransferEngine::stream_ended(std::uint64_t stream_id, const net::TransferEnd& end) {

@@ -33,7 +33,7 @@ class TransferEngine::WarmUp final : public net::TransferHandler {
 };
 
 void TransferEngine::remember_origin(const BlobFetch& blob) {
-  const std::string& registry = blob.sources[blob.source]->registry();
+  const std::string& registry = blob.registry();
   if (origins_.size() >= kMaxOrigins && !origins_.contains(registry)) return;
   const std::string& url = blob.request.url;
   Origin origin{.address = url.substr(0, url.find('/', url.find("://") + 3)), .tls = blob.request.tls};

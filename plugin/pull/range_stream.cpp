@@ -27,14 +27,15 @@ net::Flow RangeStream::on_body(std::span<const std::byte> data) {
       planner == nullptr
           ? 0
           : std::min<std::uint64_t>(data.size(), planner->progress(stream_->range, data.size(), owner_.now()));
+  net::Flow flow = net::Flow::kContinue;
   if (wanted > 0) {
     stream_->write_status = stream_->blob->file->write(data.first(wanted), stream_->position);
     if (!stream_->write_status) return net::Flow::kAbort;
     stream_->position += wanted;
     stream_->bytes += wanted;
-    owner_.stream_advanced(*stream_, wanted);
+    flow = owner_.stream_advanced(*stream_, wanted);
   }
-  if (wanted == data.size()) return net::Flow::kContinue;
+  if (wanted == data.size()) return flow;
   stream_->surplus = true;
   return net::Flow::kAbort;
 }

@@ -40,7 +40,8 @@ struct Stream {
 class RangeStreamOwner {
  public:
   virtual ~RangeStreamOwner() = default;
-  virtual void stream_advanced(Stream& stream, std::size_t bytes) = 0;
+  /// Answers whether it goes on or pauses.
+  virtual net::Flow stream_advanced(Stream& stream, std::size_t bytes) = 0;
   virtual void stream_ended(std::uint64_t stream_id, const net::TransferEnd& end) = 0;
   [[nodiscard]] virtual adaptive::Time now() const = 0;
   [[nodiscard]] virtual WallTime wall() const = 0;

@@ -1,6 +1,8 @@
 """Images asked for ahead of time: hidden from containerd's garbage collection, adopted by the pull, one flight a layer."""
 
 import concurrent.futures
+import itertools
+import time
 
 import pytest
 
@@ -61,6 +63,28 @@ def test_a_pull_joins_a_prefetch_under_way(node, push):
     node.containerd.pull(pushed.reference)
     pushed.assert_fetched_once_by_the_daemon()
     assert node.containerd.run_image(pushed.reference) == pushed.image.output
+
+
+CAP = 500_000  # bytes a second
+
+
+@pytest.mark.parametrize("key", ["prefetch.bytes_per_second", "concurrency.prefetch_bytes_per_second"])
+def test_a_cap_holds_within_ranges_until_the_image_is_wanted(make_node, push, key):
+    node = make_node(settings={key: CAP}).start()
+    pushed = push(sizes=[64 * images.MIB])
+    node.daemon.cli("prefetch", "--no-wait", pushed.reference)
+    looks = []  # A moment before, bytes received, a moment after.
+    end = time.monotonic() + 6
+    while time.monotonic() < end:
+        before = time.monotonic()
+        received = sum(pull.get("received_bytes", 0) for pull in node.daemon.cli_json("pulls"))
+        looks.append((before, received, time.monotonic()))
+    assert 0 < looks[-1][1] < 10 * CAP
+    for earlier, later in itertools.combinations(looks, 2):
+        if later[0] - earlier[2] >= 2:
+            assert later[1] - earlier[1] <= 1.1 * CAP * (later[2] - earlier[0])
+    node.containerd.pull(pushed.reference)  # Under the cap it would take longer than is waited for.
+    pushed.assert_fetched_once_by_the_daemon()
 
 
 @pytest.mark.sanitized

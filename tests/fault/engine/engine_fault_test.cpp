@@ -6,6 +6,7 @@
 #include <future>
 #include <mutex>
 #include <random>
+#include <thread>
 
 #include "plugin/base/files.h"
 #include "plugin/net/url.h"
@@ -81,13 +82,13 @@ class EngineFault : public testing::Test {
   void TearDown() override { engine_.reset(); }
 
   std::future<Status> fetch_async(const std::string& blob, std::vector<std::string> endpoints, PullKey pull = 1,
-                                  std::uint64_t size = 0) {
+                                  std::uint64_t size = 0, bool foreground = true) {
     const Digest digest = sha256(blob);
     EXPECT_TRUE(flights_.take_off(digest, size == 0 ? blob.size() : size));
     auto promise = std::make_shared<std::promise<Status>>();
     flights_.wait(digest, [promise](const Status& status) { promise->set_value(status); });
     counters_ = std::make_shared<BlobCounters>();
-    engine_->fetch(pull, true, std::make_shared<FakeRepository>(std::move(endpoints)),
+    engine_->fetch(pull, foreground, std::make_shared<FakeRepository>(std::move(endpoints)),
                    {{digest, size == 0 ? blob.size() : size, counters_}});
     return promise->get_future();
   }
@@ -176,6 +177,57 @@ TEST_F(EngineFault, AStalledStreamIsStartedAgain) {
   });
   ASSERT_TRUE(fetch(kSmall, {server.url()}));
   EXPECT_TRUE(stored(kSmall) == kSmall);
+}
+
+/// Prefetches kBig under a cap that lets a thousandth of it through, sees that the streams are held inside their
+/// ranges without being taken for dead, and then wants it now.
+#define EXPECT_HELD_UNTIL_RAISED()                                                                     \
+  do {                                                                                                 \
+    start();                                                                                           \
+    FakeServer server([](const FakeRequest& r, FakeConnection& c) { c.serve(r, kBig); });              \
+    auto landed = fetch_async(kBig, {server.url()}, 1, 0, /*foreground=*/false);                       \
+    while (counters_->fetched.load() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(10)); \
+    EXPECT_EQ(landed.wait_for(4 * config_.fetch.stall_window), std::future_status::timeout);           \
+    EXPECT_LT(counters_->fetched.load(), 1'000'000U);                                                  \
+    EXPECT_EQ(counters_->retries.load(), 0U);                                                          \
+    const auto asked = server.requests().size();                                                       \
+    EXPECT_LE(asked, config_.concurrency.streams);                                                     \
+    engine_->raise(sha256(kBig));                                                                      \
+    ASSERT_TRUE(landed.get());                                                                         \
+    EXPECT_TRUE(stored(kBig) == kBig);                                                                 \
+    EXPECT_EQ(counters_->fetched.load(), kBig.size());                                                 \
+  } while (false)
+
+TEST_F(EngineFault, ACapHoldsAPrefetchInsideItsRangesUntilItIsWanted) {
+  config_.prefetch.bytes_per_second = 1000;
+  EXPECT_HELD_UNTIL_RAISED();
+}
+
+TEST_F(EngineFault, ARegistrysOwnCapDoesTheSame) {
+  config_.concurrency_by_registry["fake"] = config_.concurrency;
+  config_.concurrency_by_registry["fake"].prefetch_bytes_per_second = 1000;
+  EXPECT_HELD_UNTIL_RAISED();
+}
+
+TEST_F(EngineFault, ACappedPrefetchComesWhole) {
+  config_.prefetch.bytes_per_second = 20'000'000;
+  start();
+  FakeServer server([](const FakeRequest& r, FakeConnection& c) { c.serve(r, kBig); });
+  ASSERT_TRUE(fetch_async(kBig, {server.url()}, 1, 0, /*foreground=*/false).get());
+  EXPECT_TRUE(stored(kBig) == kBig);
+  EXPECT_EQ(counters_->retries.load(), 0U);
+}
+
+TEST_F(EngineFault, ALiftedCapLetsAHeldPrefetchGo) {
+  config_.prefetch.bytes_per_second = 1000;
+  start();
+  FakeServer server([](const FakeRequest& r, FakeConnection& c) { c.serve(r, kBig); });
+  auto landed = fetch_async(kBig, {server.url()}, 1, 0, /*foreground=*/false);
+  while (counters_->fetched.load() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  config_.prefetch.bytes_per_second = 0;
+  engine_->reconfigure(config_);
+  ASSERT_TRUE(landed.get());
+  EXPECT_TRUE(stored(kBig) == kBig);
 }
 
 TEST_F(EngineFault, APatchedTogetherBlobWithAWrongDigestIsFetchedOnceMoreFromNothing) {

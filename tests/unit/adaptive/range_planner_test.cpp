@@ -282,6 +282,21 @@ TEST(RangePlanner, TakesAllOfAStalledRange) {
   EXPECT_LE(taken, 5);
 }
 
+TEST(RangePlanner, AHeldRangeIsNeitherSlowNorStalled) {
+  RangePlanner p;
+  p.add(1, 3 * kMB);
+  const Range a = *p.next(hint(1));
+  feed(p, a.id, 1e5, Seconds(0), Seconds(1));
+  finish_pool(p, hint(1), Seconds(1));
+  p.hold(a.id);
+  EXPECT_FALSE(p.steal(Seconds(60), hint(2, 1e6)));
+  p.release(a.id, Seconds(60));
+  EXPECT_FALSE(p.steal(Seconds(61), hint(2, 1e6, 2000, 2000))) << "its patience starts anew";
+  EXPECT_TRUE(p.steal(Seconds(120), hint(2, 1e6))) << "and ends";
+  p.hold(a.id);  // Closed by now: ignored.
+  p.release(a.id, Seconds(120));
+}
+
 TEST(RangePlanner, ARangeThatNeverStartedIsRescuedToo) {
   RangePlanner p;
   p.add(1, 50 * kKB);

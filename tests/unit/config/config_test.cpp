@@ -78,6 +78,7 @@ TEST(Config, RegistryOverridesStartFromTheWholeConcurrencyTable) {
   const auto config = parse(R"(
 [concurrency.registry."ghcr.io"]
 max_streams = 8
+prefetch_bytes_per_second = "5MB"
 [concurrency.registry."localhost:5000"]
 mode = "fixed"
 [concurrency]
@@ -86,7 +87,7 @@ max_streams = 32
 )",
                             "paceline.toml");
   ASSERT_TRUE(config) << config.error().message;
-  EXPECT_EQ(config->concurrency_by_registry.at("ghcr.io"), (Concurrency{ConcurrencyMode::kAdaptive, 3, 8}));
+  EXPECT_EQ(config->concurrency_by_registry.at("ghcr.io"), (Concurrency{ConcurrencyMode::kAdaptive, 3, 8, 5'000'000}));
   EXPECT_EQ(config->concurrency_by_registry.at("localhost:5000"), (Concurrency{ConcurrencyMode::kFixed, 3, 32}));
 }
 

@@ -1,0 +1,34 @@
+#include "plugin/pull/prefetch_caps.h"
+
+#include <algorithm>
+
+namespace paceline::pull {
+
+PrefetchCaps::PrefetchCaps(const config::Config& config) { reconfigure(config, adaptive::Time{0}); }
+
+void PrefetchCaps::reconfigure(const config::Config& config, adaptive::Time now) {
+  usual_rate_ = config.concurrency.prefetch_bytes_per_second;
+  own_rates_.clear();
+  for (const auto& [registry, own] : config.concurrency_by_registry) {
+    own_rates_.emplace(registry, own.prefetch_bytes_per_second);
+  }
+  all_.set_rate(config.prefetch.bytes_per_second, now);
+  for (auto& [registry, cap] : one_each_) cap.set_rate(rate_of(registry), now);
+}
+
+std::uint64_t PrefetchCaps::rate_of(const std::string& registry) const {
+  const auto own = own_rates_.find(registry);
+  return own == own_rates_.end() ? usual_rate_ : own->second;
+}
+
+void PrefetchCaps::take(const std::string& registry, std::uint64_t bytes, adaptive::Time now) {
+  all_.take(bytes, now);
+  one_each_.try_emplace(registry, rate_of(registry)).first->second.take(bytes, now);
+}
+
+adaptive::Duration PrefetchCaps::wait(const std::string& registry, adaptive::Time now) const {
+  const auto own = one_each_.find(registry);
+  return std::max(all_.wait(now), own == one_each_.end() ? adaptive::Duration{0} : own->second.wait(now));
+}
+
+}  // namespace paceline::pull
