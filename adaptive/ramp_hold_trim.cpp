@@ -51,6 +51,9 @@ constexpr unsigned kProbeGapFirst = 8, kProbeGapMost = 128;
 constexpr double kThrottleCut = 0.7;
 constexpr Duration kCoolFloor = std::chrono::seconds(1);
 constexpr Duration kRetryAfterMost = std::chrono::minutes(5);
+// A limit of connections makes every raise cost one refusal: rarely, and ever more rarely where raises fail.
+constexpr Duration kRaiseFirst = std::chrono::seconds(10);
+constexpr Duration kRaiseMost = std::chrono::minutes(10);
 
 // Bounds what a caller may hand in, so that sums and products of durations cannot overflow.
 Duration sane(Duration d) { return std::clamp(d, Duration{0}, Duration(std::chrono::hours(1))); }
@@ -123,8 +126,9 @@ Reason RampHoldTrim::evaluate(const Observation& o) {
   if (clock_back && cool_until_) {  // what is left of the cool-down, on the new clock
     cool_until_ = o.now + std::max(Duration{0}, *cool_until_ - last_now_);
   }
+  if (clock_back) quiet_since_ = o.now;
   if (o.throttled < throttled_) throttled_ = o.throttled;
-  if (o.throttled > throttled_) return throttle(o);
+  if (o.throttled > throttled_) return throttle(o, o.throttled - std::exchange(throttled_, o.throttled));
 
   if (!ticked_) {
     begin_epoch(o);
@@ -163,15 +167,43 @@ Reason RampHoldTrim::evaluate(const Observation& o) {
   return Reason::kIdle;
 }
 
-Reason RampHoldTrim::throttle(const Observation& o) {
-  throttled_ = o.throttled;
-  if (cool_until_ && o.now < *cool_until_) return Reason::kThrottleCooldown;
-  ceiling_ = static_cast<unsigned>(std::max(1.0, kThrottleCut * n_));
+Reason RampHoldTrim::throttle(const Observation& o, std::uint64_t refused) {
+  quiet_since_ = o.now;
+  const unsigned served = served_at_once(o, refused);
+  if (cool_until_ && o.now < *cool_until_) {
+    // More of the same burst: by now more of those that were let through have shown it.
+    if (o.delivering > 0 && served < limit()) {
+      ceiling_ = served;
+      set(std::min(n_, served), o);
+    }
+    return Reason::kThrottleCooldown;
+  }
+  raise_after_ = raised_ ? std::min(kRaiseMost, 2 * raise_after_) : kRaiseFirst;
+  raised_ = false;
+  ceiling_ = served;
   throttled_here_ = true;
   cool_until_ = o.now + std::max({kCoolFloor, 10 * base_, std::min(sane(o.retry_after), kRetryAfterMost)});
   enter_hold();
   set(ceiling_, o);
   return Reason::kThrottled;
+}
+
+/// What the host may be trusted with after it refused some. Streams that it was serving at that moment are proof; of
+/// the others, answered or not, 0.7 are worth a try.
+unsigned RampHoldTrim::served_at_once(const Observation& o, std::uint64_t refused) const {
+  const double tried =
+      o.active == 0 ? n_ : std::min<double>(n_, static_cast<double>(o.active) + static_cast<double>(refused));
+  const double most = std::max<double>(std::floor(kThrottleCut * tried), o.delivering);
+  return static_cast<unsigned>(std::clamp<double>(most, 1, std::max(1U, n_ - 1)));
+}
+
+/// Growth beyond what the host once refused resumes only after lasting success.
+Reason RampHoldTrim::raise_ceiling(const Observation& o) {
+  quiet_since_ = o.now;
+  raised_ = true;
+  ++ceiling_;
+  set(n_ + 1.0, o);
+  return Reason::kCeilingRaised;
 }
 
 Reason RampHoldTrim::ramp(const Observation& o, const Epoch& e) {
@@ -263,6 +295,10 @@ Reason RampHoldTrim::hold(const Observation& o, const Epoch& e) {
     gap_ = kGapFirst;
     set(std::ceil(1.5 * n_), o);
     return Reason::kReramp;
+  }
+  if (!e.queue && !e.late && ceiling_ > 0 && n_ == ceiling_ && n_ < limits_.max_streams && raise_after_ > Duration{0} &&
+      o.now - quiet_since_ >= raise_after_) {
+    return raise_ceiling(o);
   }
   if (n_ > kTrimFloor && !e.brief && since_ >= gap_ / 2 && (e.queue ? e.lossy : agg_)) {
     before_ = n_;

@@ -42,7 +42,9 @@ class RampHoldTrim final : public StreamController {
   void enter_probe();
   void enter_hold();
   Reason evaluate(const Observation& o);
-  Reason throttle(const Observation& o);
+  Reason throttle(const Observation& o, std::uint64_t refused);
+  [[nodiscard]] unsigned served_at_once(const Observation& o, std::uint64_t refused) const;
+  Reason raise_ceiling(const Observation& o);
   Reason ramp(const Observation& o, const Epoch& e);
   Reason probe(const Observation& o, const Epoch& e);
   Reason end_probe(double back, Reason reason, const Observation& o);
@@ -87,6 +89,9 @@ class RampHoldTrim final : public StreamController {
   bool throttled_here_ = false;  // the ceiling was set since initial()
   std::uint64_t throttled_ = 0;
   std::optional<Time> cool_until_;
+  Time quiet_since_{0};      // of the last 429/503, or the last raise of the ceiling
+  Duration raise_after_{0};  // how long it must be quiet for the next raise
+  bool raised_ = false;      // the ceiling was raised since the last 429/503
 };
 
 }  // namespace paceline::adaptive

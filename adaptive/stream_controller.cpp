@@ -29,6 +29,8 @@ std::string_view reason_name(Reason reason) {
       return "throttled";
     case Reason::kThrottleCooldown:
       return "throttle_cooldown";
+    case Reason::kCeilingRaised:
+      return "ceiling_raised";
     case Reason::kRampDouble:
       return "ramp_double";
     case Reason::kRampQueue:

@@ -27,6 +27,7 @@ struct Observation {
   std::uint64_t throttled = 0;     ///< Cumulative count of 429 and 503 answers.
   Duration retry_after{0};         ///< Longest Retry-After among the new ones; 0 = none.
   unsigned active = 0;             ///< Streams running now.
+  unsigned delivering = 0;         ///< Those of them that the host has answered with data.
 };
 
 /// Why a decision is what it is. Every value has a stable snake_case name.
@@ -39,8 +40,9 @@ enum class Reason : std::uint8_t {
   kEpochOpen,         ///< The measurement since the last change is still running.
   kMeasurementReset,  ///< Clock or counters went backwards: measure anew.
   kTail,              ///< The last ranges run; splitting them is the planner's work.
-  kThrottled,         ///< 429/503: ceiling and n lowered to 0.7 n.
+  kThrottled,         ///< 429/503: ceiling and n lowered to what the host served at that moment, 0.7 n at least.
   kThrottleCooldown,  ///< Another 429/503 within the cool-down of the last cut.
+  kCeilingRaised,     ///< No 429/503 for a while: one stream above the ceiling that the last one set.
   kRampDouble,        ///< No standing queue: doubled.
   kRampQueue,         ///< A standing queue: the path is full; n kept.
   kRampQueueFlat,     ///< A standing queue and no gain from the last growth: back to n before it.

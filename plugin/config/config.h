@@ -77,6 +77,10 @@ struct Config {
   bool operator==(const Config&) const = default;
 };
 
+/// What holds for a blob host ("host:port") that serves images of `registry`: what is said of the host, with or without
+/// its port, else of the registry, else of all.
+const Concurrency& concurrency_for(const Config& config, const std::string& host, const std::string& registry);
+
 /// Parses TOML text. All errors of the text are collected, a line each: they name file, line, key, the cause and, for
 /// an unknown key, the nearest known one.
 Result<Config> parse(std::string_view toml, const std::string& file_name);

@@ -68,7 +68,8 @@ const std::vector<Key<Concurrency>>& concurrency_keys() {
           "Streams of a pull when `mode` is `fixed`."),
       key<Concurrency>(
           "max_streams", Takes::kEffectAtOnce, Count{1, 128}, [](auto& own) -> auto& { return own.max_streams; },
-          "Most streams open to one blob host at a time, all pulls together."),
+          "Most connections open to one host at a time: the streams of all pulls together, and what asks for "
+          "manifests."),
       key<Concurrency>(
           "prefetch_bytes_per_second", Takes::kEffectAtOnce, Bytes{0, kNoLimit},
           [](auto& own) -> auto& { return own.prefetch_bytes_per_second; },

@@ -31,8 +31,9 @@ std::filesystem::path content_folder(const config::Config& config) {
   return config.store.content.empty() ? config.root / "content" : config.store.content;
 }
 
-net::NetworkOptions network_options() {
+net::NetworkOptions network_options(const config::Config& config) {
   auto options = net::NetworkOptions::from_environment();
+  options.host_connections = config.concurrency.max_streams;
   options.user_agent = std::string("paceline/") + PACELINE_VERSION;
   return options;
 }
@@ -73,7 +74,7 @@ Daemon::Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<Syst
       lock_(std::move(lock)),
       clock_(std::move(clock)),
       store_(std::move(store)),
-      network_(network_options()),
+      network_(network_options(config_)),
       hosts_(config.registry.certs_dirs),
       credentials_(config.registry.docker_configs, registry::CredentialHelper(helper_path()), *clock_),
       tokens_(network_, *clock_),

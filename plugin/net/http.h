@@ -51,6 +51,9 @@ struct HttpRequest {
   std::string body;  ///< For POST.
   TlsOptions tls;
   bool http1 = false;  ///< Blobs: HTTP/1.1, one connection a stream (HTTP/2 streams share one congestion window).
+  /// While the host's connections are all in use: true waits for its turn, false also asks for one to be freed
+  /// (NetworkThread::on_host_full).
+  bool patient = false;
   Duration connect_timeout = std::chrono::seconds(10);
   Duration total_timeout{0};      ///< 0: none. Blobs rely on the stall floor instead.
   std::uint64_t stall_bytes = 0;  ///< Stall floor: fewer bytes/s than this …

@@ -7,12 +7,15 @@
 #include <algorithm>
 #include <cstdlib>
 #include <mutex>
+#include <set>
+#include <string>
 #include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "plugin/base/log.h"
+#include "plugin/net/connection_limits.h"
 #include "plugin/net/easy_transfer.h"
 #include "plugin/net/socket_tracker.h"
 #include "plugin/net/timers.h"
@@ -63,6 +66,8 @@ class NetworkThread::Impl {
   TransferId start(const HttpRequest& request, std::unique_ptr<TransferHandler> handler);
   void cancel(TransferId id);
   void resume(TransferId id) { resumed_.push_back(id); }
+  void limit_connections(const std::string& host_key, unsigned most);
+  void on_host_full(std::function<void(const std::string&)> listener) { host_full_ = std::move(listener); }
   void refuse_new_transfers();
   [[nodiscard]] bool on_network_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
 
@@ -74,6 +79,7 @@ class NetworkThread::Impl {
   /// False once the destructor waits.
   bool run_posted();
   void add_new_transfers();
+  void add(TransferId id, std::set<std::string>& full);
   void resume_paused();
   void perform();
   void remove_buried();
@@ -92,11 +98,17 @@ class NetworkThread::Impl {
   struct Running {
     std::unique_ptr<EasyTransfer> transfer;
     TimerId stall_timer = 0;
-    bool added = false;  ///< To the multi handle.
+    bool added = false;    ///< To the multi handle.
+    bool patient = false;  ///< See HttpRequest.
+    bool asked = false;    ///< For a connection to be freed.
   };
   std::unordered_map<TransferId, Running> transfers_;
   std::vector<TransferId> new_transfers_;  ///< libcurl forbids adding and removing inside its callbacks.
-  std::vector<TransferId> resumed_;        ///< Nor may a transfer be resumed in there: its data would come at once.
+  std::vector<TransferId> waiting_;        ///< For a connection, in order of start().
+  bool room_ = false;                      ///< One of them may go on.
+  ConnectionLimits limits_;
+  std::function<void(const std::string&)> host_full_;
+  std::vector<TransferId> resumed_;  ///< Nor may a transfer be resumed in there: its data would come at once.
   std::vector<std::unique_ptr<EasyTransfer>> buried_;
   bool performing_ = false;
   bool refusing_ = false;  ///< shut_down() was called.
@@ -110,7 +122,7 @@ class NetworkThread::Impl {
 };
 
 NetworkThread::Impl::Impl(NetworkOptions options)
-    : options_(std::move(options)), share_(nullptr), multi_(make_multi()) {
+    : options_(std::move(options)), share_(nullptr), multi_(make_multi()), limits_(options_.host_connections) {
   share_.reset(curl_share_init());
   if (!multi_ || !share_) {
     spdlog::critical("network thread: libcurl could not be set up; out of memory?");
@@ -118,6 +130,8 @@ NetworkThread::Impl::Impl(NetworkOptions options)
   }
   curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
   curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(options_.max_idle_connections));
+  // The transfers are counted here, but only libcurl can close a resting connection to make room for another one.
+  curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS, static_cast<long>(limits_.highest()));
   // Tokens and manifests over HTTP/2 share a connection; blobs ask for HTTP/1.1 and never do.
   curl_multi_setopt(multi_.get(), CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
 
@@ -149,6 +163,7 @@ TransferId NetworkThread::Impl::start(const HttpRequest& request, std::unique_pt
   const TransferId id = ++last_id_;
   const TransferEnvironment environment{.options = options_, .sockets = sockets_, .share = share_.get()};
   transfers_[id].transfer = std::make_unique<EasyTransfer>(id, request, std::move(handler), environment);
+  transfers_[id].patient = request.patient;
   new_transfers_.push_back(id);
   if (request.stall_bytes > 0 && request.stall_window > Duration::zero()) {
     watch_for_stall(id, std::max<Duration>(request.stall_window / StallWatch::kTicks, std::chrono::milliseconds(1)));
@@ -204,6 +219,10 @@ void NetworkThread::Impl::finish(TransferId id, Status status) {
   Running running = std::move(entry.mapped());
   timers_.cancel(running.stall_timer);
   EasyTransfer& transfer = *running.transfer;
+  if (running.added) {
+    limits_.leave(transfer.host_key());
+    room_ = !waiting_.empty();
+  }
   if (running.added && !performing_) curl_multi_remove_handle(multi_.get(), transfer.easy());
   transfer.finish(std::move(status));
   // Inside libcurl's callbacks the handle stays with libcurl a little longer, deaf.
@@ -234,21 +253,42 @@ bool NetworkThread::Impl::run_posted() {
   return !stopping;
 }
 
+void NetworkThread::Impl::limit_connections(const std::string& host_key, unsigned most) {
+  host_key.empty() ? limits_.set_usual(most) : limits_.set(host_key, most);
+  curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS, static_cast<long>(limits_.highest()));
+}
+
 void NetworkThread::Impl::add_new_transfers() {
-  for (const TransferId id : std::exchange(new_transfers_, {})) {
+  room_ = false;
+  std::vector<TransferId> ids = std::exchange(waiting_, {});
+  const std::vector<TransferId> fresh = std::exchange(new_transfers_, {});
+  ids.insert(ids.end(), fresh.begin(), fresh.end());
+  std::stable_partition(ids.begin(), ids.end(), [this](TransferId id) {
     const auto found = transfers_.find(id);
-    if (found == transfers_.end()) continue;  // Cancelled meanwhile.
-    EasyTransfer& transfer = *found->second.transfer;
-    if (refusing_) {
-      finish(id, fail(Code::kCancelled, transfer.what() + ": the network is shut down"));
-    } else if (!transfer.prepared()) {
-      finish(id, transfer.prepared());
-    } else if (const CURLMcode code = curl_multi_add_handle(multi_.get(), transfer.easy()); code != CURLM_OK) {
-      finish(id, fail(Code::kInternal, transfer.what() + ": " + curl_multi_strerror(code)));
-    } else {
-      found->second.added = true;
-    }
+    return found == transfers_.end() || !found->second.patient;
+  });
+  std::set<std::string> full;  // Who waits for a host keeps those behind it waiting, too.
+  for (const TransferId id : ids) add(id, full);
+}
+
+void NetworkThread::Impl::add(TransferId id, std::set<std::string>& full) {
+  const auto found = transfers_.find(id);
+  if (found == transfers_.end()) return;  // Cancelled meanwhile.
+  EasyTransfer& transfer = *found->second.transfer;
+  if (refusing_) return finish(id, fail(Code::kCancelled, transfer.what() + ": the network is shut down"));
+  if (!transfer.prepared()) return finish(id, transfer.prepared());
+  const std::string host = transfer.host_key();
+  if (full.contains(host) || !limits_.enter(host)) {
+    full.insert(host);
+    waiting_.push_back(id);
+    if (!found->second.patient && !std::exchange(found->second.asked, true) && host_full_) host_full_(host);
+    return;
   }
+  if (const CURLMcode code = curl_multi_add_handle(multi_.get(), transfer.easy()); code != CURLM_OK) {
+    limits_.leave(host);
+    return finish(id, fail(Code::kInternal, transfer.what() + ": " + curl_multi_strerror(code)));
+  }
+  found->second.added = true;
 }
 
 void NetworkThread::Impl::perform() {
@@ -283,7 +323,7 @@ void NetworkThread::Impl::wait() {
     const std::lock_guard lock(mutex_);
     if (!posted_.empty() || stopping_) timeout = Duration::zero();
   }
-  if (!new_transfers_.empty() || !resumed_.empty()) timeout = Duration::zero();
+  if (!new_transfers_.empty() || !resumed_.empty() || room_) timeout = Duration::zero();
   const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(std::max(timeout, Duration::zero()));
   const CURLMcode code = curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(milliseconds.count()), nullptr);
   if (code != CURLM_OK) {
@@ -312,6 +352,14 @@ TransferId NetworkThread::start(const HttpRequest& request, std::unique_ptr<Tran
 }
 
 void NetworkThread::cancel(TransferId id) { impl_->cancel(id); }
+
+void NetworkThread::limit_connections(const std::string& host_key, unsigned most) {
+  impl_->limit_connections(host_key, most);
+}
+
+void NetworkThread::on_host_full(std::function<void(const std::string& host_key)> listener) {
+  impl_->on_host_full(std::move(listener));
+}
 
 void NetworkThread::resume(TransferId id) { impl_->resume(id); }
 

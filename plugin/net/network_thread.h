@@ -61,6 +61,7 @@ using TimerId = std::uint64_t;
 
 struct NetworkOptions {
   std::size_t max_idle_connections = 128;
+  unsigned host_connections = 0;             ///< Most to one host (limit_connections() sets others); 0: no limit.
   std::size_t receive_buffer = 256U << 10U;  ///< CURLOPT_BUFFERSIZE, bytes a transfer.
   std::string https_proxy;                   ///< From HTTPS_PROXY and so on by from_environment().
   std::string http_proxy;
@@ -86,6 +87,13 @@ class NetworkThread {
   /// Ends a transfer: on_done(kCancelled) is called before this returns. Not from inside that transfer's own handler
   /// (answer kAbort there). Unknown ids are ignored.
   void cancel(TransferId id);
+  /// Never more connections than that to the host, resting ones included: what would need one more waits. An empty key:
+  /// to any host for which this was not called. 0: no limit of its own.
+  void limit_connections(const std::string& host_key, unsigned most);
+  /// Called on the network thread, never from inside start(), for each transfer that has to wait for a connection and
+  /// is not `patient`: whoever listens may cancel a transfer to that host that matters less.
+  void on_host_full(std::function<void(const std::string& host_key)> listener);
+
   /// Lets a paused transfer go on; unknown and unpaused ids are ignored. The stall floor does not count while paused.
   /// No on_body is called from inside.
   void resume(TransferId id);

@@ -32,7 +32,9 @@ TransferEngine::TransferEngine(const EngineServices& services, const config::Con
       config_(config),
       prefetch_caps_(config),
       locators_("pl-locate", kLocators),
-      hashers_("pl-hash", hasher_threads()) {}
+      hashers_("pl-hash", hasher_threads()) {
+  post([this] { network_.on_host_full([this](const std::string& host) { make_room(host); }); });
+}
 
 TransferEngine::~TransferEngine() {
   std::promise<void> stopped;
@@ -45,6 +47,7 @@ TransferEngine::~TransferEngine() {
 
 void TransferEngine::stop() {
   *alive_ = false;
+  network_.on_host_full({});
   std::vector<Blob> blobs;
   for (const auto& [digest, blob] : blobs_) blobs.push_back(blob);
   for (const Blob& blob : blobs) {
@@ -137,6 +140,7 @@ void TransferEngine::cancel(PullKey pull) {
 void TransferEngine::reconfigure(const config::Config& config) {
   post([this, config] {
     config_ = config;
+    network_.limit_connections({}, config.concurrency.max_streams);
     prefetch_caps_.reconfigure(config, now());
     resume_paused();
   });
@@ -242,13 +246,17 @@ void TransferEngine::land(const Blob& blob, const Status& outcome) {
 
 // ---- paths and time
 
-Path& TransferEngine::open_path(const std::string& host) {
+Path& TransferEngine::open_path(const std::string& host, const std::string& registry) {
   auto& path = paths_[host];
+  const config::Concurrency& concurrency = config::concurrency_for(config_, host, registry);
   if (path == nullptr) {
-    const auto it = config_.concurrency_by_registry.find(host);
-    path = std::make_unique<Path>(host, it == config_.concurrency_by_registry.end() ? config_.concurrency : it->second,
-                                  memory_.recall(host));
+    path = std::make_unique<Path>(host, concurrency, memory_.recall(host));
+  } else if (path->busy() || path->concurrency() == concurrency) {
+    return *path;  // Pulls under way keep the settings they began with.
+  } else {
+    path->configure(concurrency, wall_seconds(clock_));
   }
+  network_.limit_connections(host, concurrency.max_streams);
   return *path;
 }
 
@@ -275,7 +283,7 @@ void TransferEngine::tick(Path& path) {
     memory_.remember(path.host(), path.learned(wall_seconds()));
     return;
   }
-  const auto again = path.tick(now(), network_.sample(path.host()));
+  const auto again = path.tick(now(), network_.sample(path.host()), delivering(path));
   path.want_all();
   yield_to_foreground(path);
   schedule(path);

@@ -96,6 +96,8 @@ class TransferEngine final : public RangeStreamOwner {
   void cancel_stream(std::uint64_t stream_id);
   void use_single_streams(Path& path, const Error& why);
   void yield_to_foreground(Path& path);
+  void make_room(const std::string& host);
+  [[nodiscard]] unsigned delivering(const Path& path) const;
   [[nodiscard]] std::uint64_t unverified_bytes() const;
 
   // Prefetches under their caps (engine_caps.cpp)
@@ -118,7 +120,7 @@ class TransferEngine final : public RangeStreamOwner {
   void abandon(const Blob& blob, const Error& why);
   void land(const Blob& blob, const Status& outcome);
   void leave(const Blob& blob, PullKey pull);
-  Path& open_path(const std::string& host);
+  Path& open_path(const std::string& host, const std::string& registry);
   void wake(Path& path);
   void tick(Path& path);
   void housekeeping();

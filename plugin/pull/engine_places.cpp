@@ -101,7 +101,7 @@ void TransferEngine::place(const Blob& blob, net::HttpRequest request) {
     return;
   }
   blob->request = std::move(request);
-  Path& path = open_path(*host);
+  Path& path = open_path(*host, blob->sources[blob->source]->registry());
   auto& planner = path.open_planner(blob->owner, foreground_.contains(blob->owner));
   planner.add(blob->layer, blob->size, present_intervals(*blob->file));
   if (!path.ranges()) planner.set_single_stream(blob->layer);

@@ -34,6 +34,12 @@ std::uint64_t TransferEngine::unverified_bytes() const {
   return sum;
 }
 
+unsigned TransferEngine::delivering(const Path& path) const {
+  return static_cast<unsigned>(std::count_if(streams_.begin(), streams_.end(), [&](const auto& entry) {
+    return entry.second->path == &path && entry.second->answer.verdict == Verdict::kData;
+  }));
+}
+
 void TransferEngine::schedule(Path& path) {
   if (path.silence().silent(now())) {
     if (!path.waking_later) {
@@ -92,6 +98,7 @@ void TransferEngine::start_stream(Path& path, PullKey pull, const adaptive::Rang
 
   net::HttpRequest request = blob->request;
   request.http1 = true;
+  request.patient = true;
   request.connect_timeout = config_.fetch.connect_timeout;
   request.stall_bytes = config_.fetch.stall_bytes_per_second;
   request.stall_window = config_.fetch.stall_window;
@@ -183,10 +190,12 @@ void TransferEngine::settle(const std::shared_ptr<Stream>& stream, const net::Tr
     case Verdict::kNotFound:
       next_place(blob, why(Code::kNotFound));
       break;
-    case Verdict::kThrottled:
+    case Verdict::kThrottled: {
+      const bool burst = path.silence().silent(now());  // One refusal of many streams at once, not many in a row.
       path.throttled(now(), answer.retry_after);
-      if (++blob->throttles > kMaxThrottles) next_place(blob, why(Code::kResourceExhausted));
+      if (!burst && ++blob->throttles > kMaxThrottles) next_place(blob, why(Code::kResourceExhausted));
       break;
+    }
     case Verdict::kRangeRefused:
       use_single_streams(path, why(Code::kFailedPrecondition));
       break;
@@ -271,6 +280,22 @@ void TransferEngine::use_single_streams(Path& path, const Error& why) {
     if (auto* planner = path.planner(blob->owner)) planner->set_single_stream(blob->layer);
   }
   path.want_all();
+}
+
+/// A manifest or a token waits for a connection: a stream gives up its own, of a prefetch if there is one. What it has
+/// fetched is kept, and it goes on when the small request is through.
+void TransferEngine::make_room(const std::string& host) {
+  const Stream* victim = nullptr;
+  const auto cheaper = [&](const Stream& stream) {
+    if (victim == nullptr) return true;
+    const bool wanted = foreground_.contains(stream.pull), victim_wanted = foreground_.contains(victim->pull);
+    return wanted != victim_wanted ? victim_wanted : stream.bytes < victim->bytes;
+  };
+  for (const auto& [id, stream] : streams_) {
+    // Without a byte it may be waiting for a connection itself.
+    if (stream->path->host() == host && stream->bytes > 0 && cheaper(*stream)) victim = stream.get();
+  }
+  if (victim != nullptr) cancel_stream(victim->id);
 }
 
 void TransferEngine::yield_to_foreground(Path& path) {

@@ -16,7 +16,13 @@ class TransferEngine::WarmUp final : public net::TransferHandler {
  public:
   WarmUp(TransferEngine& engine, std::shared_ptr<bool> alive, Path& path)
       : engine_(engine), alive_(std::move(alive)), path_(path) {}
-  net::Flow on_head(const net::ResponseHead&) override { return net::Flow::kContinue; }
+  net::Flow on_head(const net::ResponseHead& head) override {
+    if (head.status == 429 || head.status == 503) {
+      const auto wait = net::parse_retry_after(head.headers.get("Retry-After"), engine_.wall());
+      path_.throttled(engine_.now(), wait.value_or(Duration{0}));
+    }
+    return net::Flow::kContinue;
+  }
   net::Flow on_body(std::span<const std::byte> data) override {
     bytes_ += data.size();
     return bytes_ > (16U << 10U) ? net::Flow::kAbort : net::Flow::kContinue;
@@ -55,12 +61,16 @@ void TransferEngine::warm(const std::string& registry) {
     request.url = known->second.address + "/v2/";
     request.tls = known->second.tls;
     request.http1 = true;
+    request.patient = true;
     request.connect_timeout = request.total_timeout = config_.fetch.connect_timeout;
     const auto host = net::host_key(request.url);
     if (!host) return;
-    Path& path = open_path(*host);
+    Path& path = open_path(*host, registry);
     if (path.busy() || path.warming > 0 || path.silence().silent(now())) return;
-    path.warming = path.likely_streams(wall_seconds());
+    // One connection less than there may be: the manifest request, which is on its way too, must not wait. A host that
+    // has throttled us counts requests or connections, and is asked for nothing that is not needed.
+    if (path.throttled_before()) return;
+    path.warming = std::min(path.likely_streams(wall_seconds()), path.concurrency().max_streams - 1);
     for (unsigned left = path.warming; left > 0; --left) {
       network_.start(request, std::make_unique<WarmUp>(*this, alive_, path));
     }

@@ -14,21 +14,31 @@ std::string policy_text(const config::Concurrency& concurrency) {
                                                              : "adaptive";
 }
 
+std::unique_ptr<adaptive::StreamController> controller_for(const config::Concurrency& concurrency) {
+  const bool fixed = concurrency.mode == config::ConcurrencyMode::kFixed;
+  return adaptive::make_controller(fixed ? std::optional<unsigned>(concurrency.streams) : std::nullopt,
+                                   adaptive::Limits{.max_streams = concurrency.max_streams});
+}
+
 }  // namespace
 
 Path::Path(std::string host, const config::Concurrency& concurrency, std::optional<adaptive::PathProfile> remembered)
     : host_(std::move(host)),
-      policy_(policy_text(concurrency)),
-      controller_(adaptive::make_controller(concurrency.mode == config::ConcurrencyMode::kFixed
-                                                ? std::optional<unsigned>(concurrency.streams)
-                                                : std::nullopt,
-                                            adaptive::Limits{.max_streams = concurrency.max_streams})),
+      concurrency_(concurrency),
+      controller_(controller_for(concurrency)),
       budget_(controller_->streams()),
       remembered_(remembered) {
   if (remembered_) {
     rtt_ = remembered_->rtt_min;
     ranges_ = remembered_->ranges_ok.value_or(true);
   }
+}
+
+void Path::configure(const config::Concurrency& concurrency, std::int64_t wall_seconds) {
+  remembered_ = learned(wall_seconds);
+  concurrency_ = concurrency;
+  controller_ = controller_for(concurrency);
+  budget_.set_limit(controller_->streams());
 }
 
 adaptive::RangePlanner& Path::open_planner(PullKey pull, bool foreground) {
@@ -81,7 +91,7 @@ unsigned Path::likely_streams(std::int64_t wall_seconds) const {
   return aged.cold() ? budget_.limit() : std::clamp(aged.streams, 1U, state.limit);
 }
 
-adaptive::Duration Path::tick(adaptive::Time now, const net::TcpSample& sample) {
+adaptive::Duration Path::tick(adaptive::Time now, const net::TcpSample& sample, unsigned delivering) {
   adaptive::Observation seen;
   seen.now = now;
   seen.bytes = bytes_;
@@ -98,6 +108,7 @@ adaptive::Duration Path::tick(adaptive::Time now, const net::TcpSample& sample) 
   seen.throttled = throttled_;
   seen.retry_after = std::exchange(retry_after_, adaptive::Duration{0});
   seen.active = active_;
+  seen.delivering = delivering;
   const auto decision = controller_->tick(seen);
   if (decision.changed) reason_ = decision.reason;
   budget_.set_limit(decision.streams);
@@ -133,11 +144,13 @@ void Path::throttled(adaptive::Time now, Duration retry_after) {
   silence_.throttled(now, retry_after);
 }
 
+bool Path::throttled_before() const { return throttled_ > 0 || (remembered_ && remembered_->throttle_ceiling > 0); }
+
 PathSnapshot Path::snapshot(adaptive::Time now) const {
   const auto state = controller_->snapshot();
   PathSnapshot out;
   out.host = host_;
-  out.policy = policy_;
+  out.policy = policy_text(concurrency_);
   out.limit = budget_.limit();
   out.active = active_;
   out.ceiling = state.limit;

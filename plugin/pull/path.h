@@ -24,6 +24,10 @@ class Path {
  public:
   Path(std::string host, const config::Concurrency& concurrency, std::optional<adaptive::PathProfile> remembered);
 
+  /// Other settings from the next pull on; not while busy().
+  void configure(const config::Concurrency& concurrency, std::int64_t wall_seconds);
+  [[nodiscard]] const config::Concurrency& concurrency() const { return concurrency_; }
+
   [[nodiscard]] const std::string& host() const { return host_; }
   [[nodiscard]] adaptive::HostBudget& budget() { return budget_; }
   [[nodiscard]] adaptive::HostSilence& silence() { return silence_; }
@@ -43,8 +47,8 @@ class Path {
   void wake(std::uint64_t total_bytes, unsigned layers, const net::TcpSample& sample, std::int64_t wall_seconds);
   /// How many streams the next pull will begin with, as far as can be told before its size is known.
   [[nodiscard]] unsigned likely_streams(std::int64_t wall_seconds) const;
-  /// One look at the path; answers when to look again.
-  adaptive::Duration tick(adaptive::Time now, const net::TcpSample& sample);
+  /// One look at the path, where `delivering` streams have been answered with data; answers when to look again.
+  adaptive::Duration tick(adaptive::Time now, const net::TcpSample& sample, unsigned delivering);
   /// Marks every pull with bytes left as wanting a stream (some may only get one by a split).
   void want_all();
 
@@ -61,7 +65,9 @@ class Path {
   void retried() { ++retries_; }
   void ranges_refused() { ranges_ = false; }
   [[nodiscard]] bool ranges() const { return ranges_; }
-  [[nodiscard]] std::string policy() const { return policy_; }
+
+  /// Whether the host has refused requests as too many, now or within memory.
+  [[nodiscard]] bool throttled_before() const;
 
   [[nodiscard]] PathSnapshot snapshot(adaptive::Time now) const;
   /// What this path teaches for next time, joined with what was remembered.
@@ -73,7 +79,7 @@ class Path {
 
  private:
   std::string host_;
-  std::string policy_;
+  config::Concurrency concurrency_;
   std::unique_ptr<adaptive::StreamController> controller_;
   adaptive::HostBudget budget_;
   adaptive::HostSilence silence_;

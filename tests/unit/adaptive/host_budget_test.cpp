@@ -64,21 +64,21 @@ TEST(HostBudget, PrefetchHasTheHostAloneAndYieldsAtOnce) {
   EXPECT_EQ(b.running(), 12U);
   EXPECT_TRUE(b.preempt().empty());
   add(b, 9, PullClass::kForeground);
-  EXPECT_EQ(b.prefetch_share(), 2U);
+  EXPECT_EQ(b.prefetch_share(), 1U);
   const std::vector<PullId> victims = b.preempt();
-  EXPECT_EQ(victims.size(), 10U);
+  EXPECT_EQ(victims.size(), 11U);
   for (PullId p : victims) b.finished(p, 1000);
   EXPECT_TRUE(b.preempt().empty());
   fill(b);
-  EXPECT_EQ(b.running(9), 10U);
+  EXPECT_EQ(b.running(9), 11U);
   b.finished(1, 0);  // whichever it was: the foreground takes what is free
   fill(b);
-  EXPECT_GE(b.running(9), 10U);
+  EXPECT_GE(b.running(9), 11U);
   EXPECT_EQ(b.running(), 12U);
 }
 
-TEST(HostBudget, PrefetchUsesWhatTheForegroundLeaves) {
-  HostBudget b(8);
+TEST(HostBudget, PrefetchUsesLittleOfWhatTheForegroundLeaves) {
+  HostBudget b(24);
   add(b, 1, PullClass::kForeground);
   add(b, 2, PullClass::kPrefetch);
   b.started(1);
@@ -87,23 +87,25 @@ TEST(HostBudget, PrefetchUsesWhatTheForegroundLeaves) {
   EXPECT_EQ(b.running(2), 2U);
   b.finished(1, 1);
   fill(b);
-  EXPECT_EQ(b.running(2), 8U);
+  EXPECT_EQ(b.running(2), 24U);
 }
 
 TEST(HostBudget, PrefetchPausesBehindAQueueAndOnSmallN) {
-  HostBudget b(8);
+  HostBudget b(24);
   add(b, 1, PullClass::kForeground);
   b.set_queue_delay(milliseconds(26));
   EXPECT_EQ(b.prefetch_share(), 0U);
   b.set_queue_delay(milliseconds(25));
   EXPECT_EQ(b.prefetch_share(), 2U);
-  b.set_limit(4);
+  b.set_limit(128);
+  EXPECT_EQ(b.prefetch_share(), 2U);
+  b.set_limit(16);
   EXPECT_EQ(b.prefetch_share(), 1U);
-  b.set_limit(3);
+  b.set_limit(11);
   EXPECT_EQ(b.prefetch_share(), 0U);
   b.remove(1);
   b.set_queue_delay(milliseconds(500));
-  EXPECT_EQ(b.prefetch_share(), 3U) << "alone, its own queue is nobody's trouble";
+  EXPECT_EQ(b.prefetch_share(), 11U) << "alone, its own queue is nobody's trouble";
 }
 
 TEST(HostBudget, APrefetchSomebodyAsksForBecomesForeground) {
@@ -112,7 +114,7 @@ TEST(HostBudget, APrefetchSomebodyAsksForBecomesForeground) {
   add(b, 2, PullClass::kPrefetch);
   fill(b);
   b.reclass(1, PullClass::kForeground);
-  EXPECT_EQ(b.preempt(), (std::vector<PullId>{2, 2}));
+  EXPECT_EQ(b.preempt(), (std::vector<PullId>{2, 2, 2, 2}));
   b.add(2, PullClass::kForeground);
   EXPECT_TRUE(b.preempt().empty());
 }
@@ -140,7 +142,7 @@ TEST(HostBudget, ShareIsTheNForTheRangeSize) {
   add(b, 2, PullClass::kForeground);
   add(b, 3, PullClass::kPrefetch);
   EXPECT_EQ(b.share(1), 6U);
-  EXPECT_EQ(b.share(3), 2U);
+  EXPECT_EQ(b.share(3), 1U);
 }
 
 /// All pulls want for ever; all streams run at about the same rate and end with their ranges. Bytes per pull; the

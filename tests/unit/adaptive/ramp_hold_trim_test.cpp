@@ -315,11 +315,66 @@ TEST(RampHoldTrim, ThrottlingCutsOncePerCoolDown) {
   cut = d.tick();
   EXPECT_EQ(cut.reason, Reason::kThrottleCooldown);
   EXPECT_EQ(cut.streams, 11U);
-  d.run(std::chrono::seconds(30));
+  d.run(std::chrono::seconds(9));
   EXPECT_EQ(d.controller.streams(), 11U) << "the ceiling stays";
   d.o.throttled = 8;
   EXPECT_EQ(d.tick().streams, 7U);
   EXPECT_EQ(d.controller.snapshot().throttle_ceiling, 7U);
+}
+
+TEST(RampHoldTrim, WhatTheHostServesAtThatMomentIsNotCut) {
+  Drive d;
+  d.start(facts(35, 100'000'000'000));
+  ASSERT_EQ(d.controller.streams(), 8U);
+  d.o.throttled = 2;
+  d.o.active = 6;
+  d.o.delivering = 6;
+  EXPECT_EQ(d.tick().streams, 6U) << "two of eight were refused";
+}
+
+TEST(RampHoldTrim, ABurstOfRefusalsEndsAtWhatWasServed) {
+  Drive d;
+  d.start(facts(150, 100'000'000'000));
+  ASSERT_EQ(d.controller.streams(), 16U);
+  d.o.throttled = 3;  // the first answers: most are still out
+  d.o.active = 13;
+  d.o.delivering = 2;
+  EXPECT_EQ(d.tick().streams, 11U);
+  d.o.throttled = 10;
+  d.o.active = 6;
+  d.o.delivering = 6;
+  const Decision rest = d.tick();
+  EXPECT_EQ(rest.reason, Reason::kThrottleCooldown);
+  EXPECT_EQ(rest.streams, 7U) << "0.7 of the eleven, or the six that are served";
+  d.o.throttled = 11;
+  EXPECT_EQ(d.tick().streams, 6U);
+}
+
+TEST(RampHoldTrim, AfterASilentWhileTheCeilingIsTriedAgainEverMoreRarely) {
+  Drive d;
+  d.start(facts(20, 100'000'000'000));
+  d.run(milliseconds(500));
+  d.o.active = d.o.delivering = 16;
+  const auto refuse = [&](unsigned served) {
+    ++d.o.throttled;
+    d.o.active = d.o.delivering = served;
+    d.tick();
+  };
+  refuse(11);
+  ASSERT_EQ(d.controller.streams(), 11U);
+  d.run(std::chrono::seconds(9));
+  EXPECT_EQ(d.controller.streams(), 11U);
+  d.run(std::chrono::seconds(2));
+  EXPECT_EQ(d.controller.streams(), 12U);
+  EXPECT_TRUE(d.saw(Reason::kCeilingRaised));
+  refuse(11);
+  EXPECT_EQ(d.controller.streams(), 11U);
+  d.run(std::chrono::seconds(19));
+  EXPECT_EQ(d.controller.streams(), 11U) << "twice as long";
+  d.run(std::chrono::seconds(2));
+  EXPECT_EQ(d.controller.streams(), 12U);
+  d.run(std::chrono::minutes(3));
+  EXPECT_EQ(d.controller.streams(), 16U) << "nothing was refused: on to the limit";
 }
 
 TEST(RampHoldTrim, RetryAfterLengthensTheCoolDown) {
