@@ -296,7 +296,7 @@ Reason RampHoldTrim::hold(const Observation& o, const Epoch& e) {
     set(std::ceil(1.5 * n_), o);
     return Reason::kReramp;
   }
-  if (!e.queue && !e.late && ceiling_ > 0 && n_ == ceiling_ && n_ < limits_.max_streams && raise_after_ > Duration{0} &&
+  if (!e.late && ceiling_ > 0 && n_ == ceiling_ && n_ < limits_.max_streams && raise_after_ > Duration{0} &&
       o.now - quiet_since_ >= raise_after_) {
     return raise_ceiling(o);
   }

@@ -119,6 +119,7 @@ integration_tests() {  # integration_tests PRESET [PYTEST ARGUMENTS...]
 wan_tests() {
   section "emulated wide-area link, and the study in small"
   run_pytest release wan tests/wan
+  check "contention --quick" tests/wan/contention/run.sh --quick
   if check "study --quick" tests/wan/study/run.sh run --quick; then tail -n 1 "$logs/study---quick.log"; fi
 }
 

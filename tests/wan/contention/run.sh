@@ -1,5 +1,5 @@
 #!/bin/sh
 # Many pulls at once, priorities, throttling servers and the prefetch cap on an emulated WAN. run.sh --help tells the rest.
-# It wants root and packaging/install-dependencies.sh build run demo test study.
+# It wants root and packaging/install-dependencies.sh build run demo test.
 here=$(cd "$(dirname "$0")" && pwd)
 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$here/..${PYTHONPATH:+:$PYTHONPATH}" exec /usr/bin/python3 -m contention "$@"

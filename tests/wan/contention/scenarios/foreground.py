@@ -1,6 +1,5 @@
 """A pull that somebody waits for, while ten prefetches run: hardly slower than alone, and they go on afterwards."""
 
-import statistics
 import time
 
 from lane import LinkSpec
@@ -16,6 +15,7 @@ LAYERS = 10
 # Link, bytes a layer of the foreground pull, how long the prefetches have the link to themselves.
 CELLS = ((LinkSpec(10, 100), 1 * MB, 3.0), (LinkSpec(200, 35), 10 * MB, 2.0), (LinkSpec(1000, 2), 10 * MB, 0.7))
 MOST = 1.15
+MOST_STREAMS = 16  # concurrency.max_streams
 
 
 def _prime(node, name):
@@ -24,9 +24,26 @@ def _prime(node, name):
     node.place.lane.reset_stats()
 
 
-def _received(node, names):
-    pulls = node.pulls()
-    return sum(pulls[name]["received_bytes"] for name in names)
+class Watch:
+    """What the prefetches brought while the foreground pull was seen to run."""
+
+    def __init__(self, name, background):
+        self._name, self._background = name, background
+        self._seen = []
+
+    def look(self, pulls):
+        running = pulls.get(self._name, {}).get("state") == "fetching"
+        if running and all(name in pulls for name in self._background):
+            self._seen.append((pulls[self._name]["received_bytes"],
+                               sum(pulls[name]["received_bytes"] for name in self._background)))
+
+    @property
+    def share(self):
+        """Of the bytes that came between the first look and the last."""
+        if len(self._seen) < 2:
+            return 0.0
+        ours, theirs = (last - first for first, last in zip(self._seen[0], self._seen[-1]))
+        return theirs / (ours + theirs) if ours + theirs else 0.0
 
 
 def measure(records, reps):
@@ -39,24 +56,22 @@ def measure(records, reps):
                 for case in ("alone", "with-prefetches") if rep % 2 else ("with-prefetches", "alone"):
                     with fresh(place) as node:
                         _prime(node, primer)
-                        before = 0
                         if case != "alone":
                             node.prefetch(background)
                             time.sleep(lead)
-                            before = _received(node, background)
-                        seconds = node.wait(node.pull([name]))[name]
-                        meanwhile = _received(node, background) - before if before else 0
-                        records.add(SCENARIO, spec, case, rep, seconds=(seconds, "s"),
-                                    prefetched_meanwhile=(float(meanwhile), "bytes"),
+                        watch = Watch(name, background)
+                        seconds = node.wait(node.pull([name]), watch.look)[name]
+                        records.add(SCENARIO, spec, case, rep, seconds=(seconds, "s"), prefetch_share=(watch.share, "of the bytes"),
                                     connections_max=(float(place.lane.stats()["connections_max"]), ""))
         link = f"{spec.rate_mbps:g} Mbps/{spec.rtt_ms:g} ms"
         alone = records.median(SCENARIO, spec, "alone", "seconds")
         records.promise(
             at_most(f"foreground with {PREFETCHES} prefetches / alone, {link}",
                     records.median(SCENARIO, spec, "with-prefetches", "seconds") / alone, MOST),
-            figure(f"  prefetched meanwhile, of the foreground's bytes, {link}",
-                   statistics.median(records.values(SCENARIO, spec, "with-prefetches", "prefetched_meanwhile"))
-                   / (LAYERS * layer_bytes)))
+            figure(f"  the prefetches' part of the bytes meanwhile, {link}",
+                   records.median(SCENARIO, spec, "with-prefetches", "prefetch_share")),
+            at_most(f"  connections at once, {link}", max(records.values(SCENARIO, spec, "with-prefetches", "connections_max")),
+                    MOST_STREAMS))
 
 
 def check(records):
