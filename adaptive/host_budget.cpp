@@ -92,6 +92,34 @@ std::vector<PullId> HostBudget::preempt() const {
     --most->first;
     victims.push_back(most->second);
   }
+  const auto equals = make_way_for_newcomers(static_cast<unsigned>(victims.size()));
+  victims.insert(victims.end(), equals.begin(), equals.end());
+  return victims;
+}
+
+/// Ranges take seconds: a pull that comes a moment after its equal would else wait for its first byte until some end.
+/// Only who has nothing is made way for: the rest evens out as ranges end, without a stream being stopped for it.
+std::vector<PullId> HostBudget::make_way_for_newcomers(unsigned freed) const {
+  std::vector<std::pair<unsigned, PullId>> holders;
+  unsigned newcomers = 0, active = 0;
+  for (const auto& [id, p] : pulls_) {
+    if (p.pull_class != PullClass::kForeground || !p.active()) continue;
+    ++active;
+    if (p.running == 0) ++newcomers;
+    if (p.running > 0) holders.emplace_back(p.running, id);
+  }
+  std::vector<PullId> victims;
+  if (newcomers == 0 || holders.empty()) return victims;
+  const unsigned part = std::max(1U, limit_ / active);
+  const unsigned most_kept = (limit_ + active - 1) / active;
+  const unsigned held = running() - freed;
+  const unsigned free = limit_ > held ? limit_ - held : 0;
+  for (unsigned wanted = newcomers * part; wanted > free + victims.size();) {
+    const auto most = std::max_element(holders.begin(), holders.end());
+    if (most->first <= std::max(1U, most_kept)) break;
+    --most->first;
+    victims.push_back(most->second);
+  }
   return victims;
 }
 

@@ -42,8 +42,9 @@ class HostBudget {
   /// One of its streams ended after `bytes`.
   void finished(PullId pull, std::uint64_t bytes);
 
-  /// Streams to stop at once, one entry a stream: prefetches above their share while a foreground pull is active, then
-  /// streams above n (only of prefetches: a foreground stream ends with its range).
+  /// Streams to stop at once, one entry a stream: prefetches above their share while a foreground pull is active, and
+  /// streams above n (only of prefetches: a foreground stream ends with its range); then those of foreground pulls that
+  /// have more than their part of n while another one has none at all.
   [[nodiscard]] std::vector<PullId> preempt() const;
 
   /// Streams prefetches may hold now.
@@ -65,6 +66,7 @@ class HostBudget {
   };
 
   [[nodiscard]] bool foreground_active() const;
+  [[nodiscard]] std::vector<PullId> make_way_for_newcomers(unsigned freed) const;
   [[nodiscard]] unsigned running(PullClass pull_class) const;
   [[nodiscard]] std::uint64_t level(PullClass pull_class, PullId except) const;
 

@@ -38,7 +38,7 @@ class EasyTransfer {
   [[nodiscard]] const Status& prepared() const { return prepared_; }
   [[nodiscard]] TransferId id() const { return id_; }
   [[nodiscard]] CURL* easy() const { return easy_; }
-  [[nodiscard]] const std::string& host_key() const { return host_key_; }
+  [[nodiscard]] const std::string& host() const { return host_key_; }
   /// "GET https://host/path", without secrets.
   [[nodiscard]] const std::string& what() const { return what_; }
 

@@ -220,7 +220,7 @@ void NetworkThread::Impl::finish(TransferId id, Status status) {
   timers_.cancel(running.stall_timer);
   EasyTransfer& transfer = *running.transfer;
   if (running.added) {
-    limits_.leave(transfer.host_key());
+    limits_.leave(transfer.host());
     room_ = !waiting_.empty();
   }
   if (running.added && !performing_) curl_multi_remove_handle(multi_.get(), transfer.easy());
@@ -277,7 +277,7 @@ void NetworkThread::Impl::add(TransferId id, std::set<std::string>& full) {
   EasyTransfer& transfer = *found->second.transfer;
   if (refusing_) return finish(id, fail(Code::kCancelled, transfer.what() + ": the network is shut down"));
   if (!transfer.prepared()) return finish(id, transfer.prepared());
-  const std::string host = transfer.host_key();
+  const std::string host = transfer.host();
   if (full.contains(host) || !limits_.enter(host)) {
     full.insert(host);
     waiting_.push_back(id);

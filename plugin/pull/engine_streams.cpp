@@ -299,6 +299,7 @@ void TransferEngine::make_room(const std::string& host) {
 }
 
 void TransferEngine::yield_to_foreground(Path& path) {
+  if (path.silence().silent(now())) return;  // Nobody could start in their place.
   for (const PullKey pull : path.budget().preempt()) {
     const Stream* youngest = nullptr;
     for (const auto& [id, stream] : streams_) {

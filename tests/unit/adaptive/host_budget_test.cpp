@@ -77,6 +77,44 @@ TEST(HostBudget, PrefetchHasTheHostAloneAndYieldsAtOnce) {
   EXPECT_EQ(b.running(), 12U);
 }
 
+TEST(HostBudget, ANewcomerGetsItsPartAtOnce) {
+  HostBudget b(8);
+  add(b, 1, PullClass::kForeground);
+  fill(b);
+  add(b, 2, PullClass::kForeground);
+  EXPECT_EQ(b.preempt(), (std::vector<PullId>{1, 1, 1, 1}));
+  for (int i = 0; i < 4; ++i) b.finished(1, 1000);
+  fill(b);
+  EXPECT_EQ(b.running(1), 4U);
+  EXPECT_EQ(b.running(2), 4U);
+  EXPECT_TRUE(b.preempt().empty());
+}
+
+TEST(HostBudget, WhoHasAStreamWaitsForMoreUntilRangesEnd) {
+  HostBudget b(8);
+  add(b, 1, PullClass::kForeground);
+  fill(b);
+  add(b, 2, PullClass::kForeground);
+  b.finished(1, 1000);
+  fill(b);
+  ASSERT_EQ(b.running(2), 1U);
+  EXPECT_TRUE(b.preempt().empty());
+}
+
+TEST(HostBudget, ManyNewcomersTakeNobodysLastStream) {
+  HostBudget b(4);
+  for (PullId p : {1, 2}) add(b, p, PullClass::kForeground);
+  fill(b);
+  for (PullId p : {3, 4, 5, 6, 7}) add(b, p, PullClass::kForeground);
+  const auto victims = b.preempt();
+  EXPECT_EQ(victims.size(), 2U);
+  for (PullId p : victims) b.finished(p, 1000);
+  fill(b);
+  for (PullId p : {1, 2}) EXPECT_EQ(b.running(p), 1U);
+  EXPECT_EQ(b.running(), 4U);
+  EXPECT_TRUE(b.preempt().empty());
+}
+
 TEST(HostBudget, PrefetchUsesLittleOfWhatTheForegroundLeaves) {
   HostBudget b(24);
   add(b, 1, PullClass::kForeground);
