@@ -256,10 +256,11 @@ bool NetworkThread::Impl::run_posted() {
 void NetworkThread::Impl::limit_connections(const std::string& host_key, unsigned most) {
   host_key.empty() ? limits_.set_usual(most) : limits_.set(host_key, most);
   curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS, static_cast<long>(limits_.highest()));
+  room_ = true;
 }
 
 void NetworkThread::Impl::add_new_transfers() {
-  room_ = false;
+  if (!std::exchange(room_, false) && new_transfers_.empty()) return;
   std::vector<TransferId> ids = std::exchange(waiting_, {});
   const std::vector<TransferId> fresh = std::exchange(new_transfers_, {});
   ids.insert(ids.end(), fresh.begin(), fresh.end());
