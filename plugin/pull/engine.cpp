@@ -254,7 +254,7 @@ Path& TransferEngine::open_path(const std::string& host, const std::string& regi
   } else if (path->busy() || path->concurrency() == concurrency) {
     return *path;  // Pulls under way keep the settings they began with.
   } else {
-    path->configure(concurrency, wall_seconds(clock_));
+    path->configure(concurrency, wall_seconds());
   }
   network_.limit_connections(host, concurrency.max_streams);
   return *path;
