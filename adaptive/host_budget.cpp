@@ -112,9 +112,7 @@ std::vector<PullId> HostBudget::make_way_for_newcomers(unsigned freed) const {
   if (newcomers == 0 || holders.empty()) return victims;
   const unsigned part = std::max(1U, limit_ / active);
   const unsigned most_kept = (limit_ + active - 1) / active;
-  const unsigned held = running() - freed;
-  const unsigned free = limit_ > held ? limit_ - held : 0;
-  for (unsigned wanted = newcomers * part; wanted > free + victims.size();) {
+  for (unsigned together = running() - freed + newcomers * part; together > limit_; --together) {
     const auto most = std::max_element(holders.begin(), holders.end());
     if (most->first <= std::max(1U, most_kept)) break;
     --most->first;

@@ -22,7 +22,10 @@ NetworkOptions allowing(unsigned connections) {
 }
 
 void serve_or_hang(const FakeRequest& request, FakeConnection& connection) {
-  if (request.target != "/hang") return connection.serve(request, "plain");
+  if (request.target != "/hang") {
+    connection.serve(request, "plain");
+    return;
+  }
   connection.write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nsome");
   connection.wait_until_closed();
 }
