@@ -188,7 +188,10 @@ void RangePlanner::release(RangeId id, Time now) {
   Active& a = it->second;
   a.held = false;
   a.moved = now;
-  a.window_start.reset();  // The time it was held says nothing about its rate.
+  // How fast it was while it was held back says nothing about what it can; what waits in its socket comes at once.
+  a.window_start.reset();
+  a.rate = 0;
+  a.rising = true;
 }
 
 std::optional<Steal> RangePlanner::steal(Time now, const StreamHint& hint) {

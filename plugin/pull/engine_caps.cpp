@@ -5,6 +5,19 @@
 #include "plugin/pull/engine.h"
 
 namespace paceline::pull {
+namespace {
+
+// A stream's first bytes come before it can be paused, as much as libcurl hands over at once (CURL_MAX_WRITE_SIZE):
+// charged in advance, or all streams of a pull would bring theirs at the same moment.
+constexpr std::uint64_t kFirstBytes = 16U << 10U;
+
+}  // namespace
+
+void TransferEngine::pay_in_advance(Stream& stream) {
+  if (foreground_.contains(stream.pull)) return;
+  stream.prepaid = kFirstBytes;
+  prefetch_caps_.take(stream.blob->registry(), kFirstBytes, now());
+}
 
 bool TransferEngine::must_wait(PullKey pull) const {
   if (foreground_.contains(pull)) return false;
@@ -15,7 +28,9 @@ bool TransferEngine::must_wait(PullKey pull) const {
 net::Flow TransferEngine::pay(Stream& stream, std::size_t bytes) {
   if (foreground_.contains(stream.pull)) return net::Flow::kContinue;
   const std::string& registry = stream.blob->registry();
-  prefetch_caps_.take(registry, bytes, now());
+  const std::uint64_t prepaid = std::min<std::uint64_t>(stream.prepaid, bytes);
+  stream.prepaid -= prepaid;
+  prefetch_caps_.take(registry, bytes - prepaid, now());
   const Duration wait = prefetch_caps_.wait(registry, now());
   // A body that is all here may as well end.
   if (wait.count() == 0 || stream.position == stream.asked.end) return net::Flow::kContinue;

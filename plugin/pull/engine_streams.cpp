@@ -109,6 +109,7 @@ void TransferEngine::start_stream(Path& path, PullKey pull, const adaptive::Rang
     stream->asked = {range.first, range.last, blob->size, true};
     request.headers.set("Range", "bytes=" + std::to_string(range.first) + "-" + std::to_string(range.last - 1));
   }
+  pay_in_advance(*stream);
   path.budget().started(pull);
   path.request_started();
   ++blob->counters->streams;

@@ -26,6 +26,7 @@ struct Stream {
   std::uint64_t skip = 0;      ///< Bytes of the body before the range: a host without ranges sends them again.
   std::uint64_t position = 0;  ///< Next byte of the blob to write.
   std::uint64_t bytes = 0;     ///< Written.
+  std::uint64_t prepaid = 0;   ///< Bytes that the prefetch caps were charged with before they came.
   TimePoint started;
   Answer answer;
   Status write_status;

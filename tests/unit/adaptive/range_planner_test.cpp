@@ -291,6 +291,7 @@ TEST(RangePlanner, AHeldRangeIsNeitherSlowNorStalled) {
   p.hold(a.id);
   EXPECT_FALSE(p.steal(Seconds(60), hint(2, 1e6)));
   p.release(a.id, Seconds(60));
+  EXPECT_FALSE(p.steal(milliseconds(60'100), hint(2, 1e6))) << "the rate of before is forgotten";
   EXPECT_FALSE(p.steal(Seconds(61), hint(2, 1e6, 2000, 2000))) << "its patience starts anew";
   EXPECT_TRUE(p.steal(Seconds(120), hint(2, 1e6))) << "and ends";
   p.hold(a.id);  // Closed by now: ignored.
