@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "adaptive/observation_trace.h"
+#include "plugin/base/log.h"
+
 namespace paceline::pull {
 
 using adaptive::PullClass;
@@ -80,6 +83,9 @@ void Path::wake(std::uint64_t total_bytes, unsigned layers, const net::TcpSample
     if (!aged.cold()) facts.profile = aged;
   }
   const auto decision = controller_->initial(facts);
+  spdlog::trace("path {}: begins {},{},{} decided {} {}", host_,
+                std::chrono::duration_cast<std::chrono::microseconds>(rtt_).count(), total_bytes, layers,
+                decision.streams, adaptive::reason_name(decision.reason));
   reason_ = decision.reason;
   budget_.set_limit(decision.streams);
 }
@@ -110,6 +116,10 @@ adaptive::Duration Path::tick(adaptive::Time now, const net::TcpSample& sample, 
   seen.active = active_;
   seen.delivering = delivering;
   const auto decision = controller_->tick(seen);
+  if (spdlog::should_log(spdlog::level::trace)) {
+    spdlog::trace("path {}: observed {} decided {} {}", host_, adaptive::to_line(seen), decision.streams,
+                  adaptive::reason_name(decision.reason));
+  }
   if (decision.changed) reason_ = decision.reason;
   budget_.set_limit(decision.streams);
 

@@ -34,9 +34,9 @@ def allow_plain_http(daemon, host):
 
 
 @contextlib.contextmanager
-def running(site, directory, setting):
+def running(site, directory, setting, log_level="info"):
     """A fresh daemon on the near end of the lane."""
-    daemon = Pacelined(directory, settings_of(setting), enter=site.enter, log_level="info")
+    daemon = Pacelined(directory, settings_of(setting), enter=site.enter, log_level=log_level)
     allow_plain_http(daemon, site.host)
     try:
         with site.setup:
