@@ -52,7 +52,7 @@ constexpr double kThrottleCut = 0.7;
 constexpr Duration kCoolFloor = std::chrono::seconds(1);
 constexpr Duration kRetryAfterMost = std::chrono::minutes(5);
 // A limit of connections makes every raise cost one refusal: rarely, and ever more rarely where raises fail.
-constexpr Duration kRaiseFirst = std::chrono::seconds(10);
+constexpr Duration kRaiseFirst = std::chrono::seconds(3);
 constexpr Duration kRaiseMost = std::chrono::minutes(10);
 
 // Bounds what a caller may hand in, so that sums and products of durations cannot overflow.
@@ -95,6 +95,7 @@ Decision RampHoldTrim::initial(const PathFacts& facts) {
   }
   if (facts.profile) {
     ceiling_ = facts.profile->throttle_ceiling;
+    if (ceiling_ > 0 && raise_after_ == Duration{0}) raise_after_ = kRaiseFirst;
     const double confidence = std::clamp(facts.profile->confidence, 0.0, 1.0);
     if (facts.profile->streams > 0 && confidence > 0) {
       v = std::round(v + confidence * (facts.profile->streams - v));
@@ -131,6 +132,7 @@ Reason RampHoldTrim::evaluate(const Observation& o) {
   if (o.throttled > throttled_) return throttle(o, o.throttled - std::exchange(throttled_, o.throttled));
 
   if (!ticked_) {
+    if (quiet_since_ == Time{0}) quiet_since_ = o.now;
     begin_epoch(o);
     return Reason::kNoBytes;
   }
@@ -435,7 +437,7 @@ PathProfile RampHoldTrim::learned(std::int64_t wall_now) const {
     p.goodput = std::max(gh_, goodput_);
     p.stream_rate = p.goodput / p.streams;
   }
-  if (throttled_here_) {
+  if (throttled_here_ || raised_) {
     p.throttle_ceiling = ceiling_;
     p.throttled_at = wall_now;
   }

@@ -35,6 +35,10 @@ void SocketTracker::close(curl_socket_t fd) {
     read(fd, entry.mapped(), host);
     --host.sockets;
   }
+  // A reset, not a FIN: what a stopped transfer has on its way is not wanted, and a host that counts connections must
+  // not see this one and its successor at once.
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
   ::close(fd);
 }
 

@@ -288,6 +288,21 @@ TEST(RampHoldTrim, FailedTrimGoesBackAndWidensTheGap) {
   }
 }
 
+TEST(RampHoldTrim, ARememberedCeilingRisesToo) {
+  Drive d;
+  PathFacts f = facts(20, 10'000'000'000);
+  f.profile = PathProfile{};
+  f.profile->streams = 2;
+  f.profile->throttle_ceiling = 2;
+  EXPECT_EQ(d.start(f).streams, 2U);
+  d.run(milliseconds(2500));
+  EXPECT_EQ(d.controller.streams(), 2U);
+  d.run(std::chrono::seconds(10));
+  EXPECT_TRUE(d.saw(Reason::kCeilingRaised));
+  EXPECT_GE(d.controller.streams(), 4U);
+  EXPECT_EQ(d.controller.learned(7).throttle_ceiling, d.controller.streams()) << "and is remembered so";
+}
+
 TEST(RampHoldTrim, NoTrialThatThePullIsTooShortToPayFor) {
   Drive d;
   d.goodput = [](unsigned) { return 10 * kMB; };
@@ -362,16 +377,16 @@ TEST(RampHoldTrim, AfterASilentWhileTheCeilingIsTriedAgainEverMoreRarely) {
   };
   refuse(11);
   ASSERT_EQ(d.controller.streams(), 11U);
-  d.run(std::chrono::seconds(9));
+  d.run(milliseconds(2500));
   EXPECT_EQ(d.controller.streams(), 11U);
-  d.run(std::chrono::seconds(2));
+  d.run(std::chrono::seconds(1));
   EXPECT_EQ(d.controller.streams(), 12U);
   EXPECT_TRUE(d.saw(Reason::kCeilingRaised));
   refuse(11);
   EXPECT_EQ(d.controller.streams(), 11U);
-  d.run(std::chrono::seconds(19));
+  d.run(milliseconds(5500));
   EXPECT_EQ(d.controller.streams(), 11U) << "twice as long";
-  d.run(std::chrono::seconds(2));
+  d.run(std::chrono::seconds(1));
   EXPECT_EQ(d.controller.streams(), 12U);
   d.run(std::chrono::minutes(3));
   EXPECT_EQ(d.controller.streams(), 16U) << "nothing was refused: on to the limit";
