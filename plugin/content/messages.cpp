@@ -9,15 +9,6 @@ namespace {
 
 constexpr std::size_t kMaxLabelBytes = 4096;  // containerd's labels.Validate: key and value together.
 
-std::string join(std::span<const std::string> parts) {
-  std::string out;
-  for (const auto& part : parts) {
-    if (!out.empty()) out += '.';
-    out += part;
-  }
-  return out;
-}
-
 }  // namespace
 
 grpc::Status to_grpc(const Error& error) { return {static_cast<grpc::StatusCode>(error.code), error.message}; }
@@ -59,10 +50,8 @@ Result<store::Labels> checked_labels(const google::protobuf::Map<std::string, st
 bool matches(const Filter& filter, const store::BlobInfo& info, const store::Labels& labels) {
   return filter.matches([&](std::span<const std::string> path) -> std::optional<std::string> {
     if (path.front() == "digest") return info.digest.to_string();
-    if (path.front() != "labels") return std::nullopt;
-    const auto label = labels.find(join(path.subspan(1)));  // A key may hold dots, quoted or not.
-    if (label == labels.end()) return std::nullopt;
-    return label->second;
+    if (path.front() == "labels") return find_label(labels, path);
+    return std::nullopt;
   });
 }
 

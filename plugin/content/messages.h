@@ -7,7 +7,7 @@
 #include "containerd/services/content/v1/content.pb.h"
 #include "plugin/base/clock.h"
 #include "plugin/base/result.h"
-#include "plugin/content/filter.h"
+#include "plugin/filter/filter.h"
 #include "plugin/store/store.h"
 
 namespace paceline::content {

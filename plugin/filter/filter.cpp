@@ -1,4 +1,4 @@
-#include "plugin/content/filter.h"
+#include "plugin/filter/filter.h"
 
 #include <re2/re2.h>
 
@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace paceline::content {
+namespace paceline {
 namespace {
 
 constexpr std::size_t kMaxFilterBytes =
@@ -229,4 +229,13 @@ bool Filter::matches(const Lookup& lookup) const {
   });
 }
 
-}  // namespace paceline::content
+std::optional<std::string> find_label(const std::map<std::string, std::string>& labels,
+                                      std::span<const std::string> path) {
+  std::string key;
+  for (const auto& part : path.subspan(1)) key += (key.empty() ? "" : ".") + part;
+  const auto label = labels.find(key);
+  if (label == labels.end()) return std::nullopt;
+  return label->second;
+}
+
+}  // namespace paceline

@@ -1,4 +1,5 @@
-// The filters of List and ListStatuses, in containerd's language (its package "filters"):
+// The filters of containerd's List calls, of content and of snapshots, in containerd's language (its package
+// "filters"):
 //
 //   selector ("," selector)*          all must match
 //   selector  = path [operator value] without operator: the field must be there
@@ -10,6 +11,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -23,7 +25,7 @@ namespace re2 {
 class RE2;
 }
 
-namespace paceline::content {
+namespace paceline {
 
 class Filter {
  public:
@@ -50,4 +52,8 @@ class Filter {
   std::vector<Selectors> alternatives_;
 };
 
-}  // namespace paceline::content
+/// What the path labels.<key> names: the key may hold dots, quoted or not.
+std::optional<std::string> find_label(const std::map<std::string, std::string>& labels,
+                                      std::span<const std::string> path);
+
+}  // namespace paceline

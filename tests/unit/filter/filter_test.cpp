@@ -1,10 +1,10 @@
-#include "plugin/content/filter.h"
+#include "plugin/filter/filter.h"
 
 #include <gtest/gtest.h>
 
 #include <map>
 
-namespace paceline::content {
+namespace paceline {
 namespace {
 
 /// Fields by their dotted path.
@@ -72,5 +72,14 @@ TEST(Filter, RefusesWhatItDoesNotUnderstand) {
   EXPECT_FALSE(Filter::parse(huge).has_value());
 }
 
+TEST(Filter, FindsLabelsWhoseKeysHoldDots) {
+  const std::map<std::string, std::string> labels = {{"containerd.io/gc.root", "yes"}};
+  const auto lookup = [&](std::span<const std::string> path) { return find_label(labels, path); };
+  for (const auto* text : {R"(labels."containerd.io/gc.root"==yes)", R"(labels."containerd.io/gc".root==yes)"}) {
+    EXPECT_TRUE(Filter::parse(std::vector<std::string>{text})->matches(lookup)) << text;
+  }
+  EXPECT_FALSE(Filter::parse(std::vector<std::string>{"labels"})->matches(lookup));
+}
+
 }  // namespace
-}  // namespace paceline::content
+}  // namespace paceline
