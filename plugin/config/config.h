@@ -43,6 +43,12 @@ struct Config {
     bool operator==(const StoreSection&) const = default;
   } store;
 
+  struct SnapshotterSection {
+    bool enabled = false;
+    std::filesystem::path root;  ///< Empty: <root>/snapshotter.
+    bool operator==(const SnapshotterSection&) const = default;
+  } snapshotter;
+
   struct Mirror {
     bool enabled = true;
     std::string address = "127.0.0.1:5151";  ///< Loopback host:port; port 0 picks a free one (logged).

@@ -111,6 +111,14 @@ const std::vector<Key<Config>>& keys() {
             "Bytes to leave free on the file system: below it new content is refused."),
 
         key<Config>(
+            "snapshotter.enabled", Takes::kRestart, Flag{}, [](auto& own) -> auto& { return own.snapshotter.enabled; },
+            "Whether to serve an overlayfs snapshotter too, as a `snapshot` proxy plugin of containerd's."),
+        key<Config>(
+            "snapshotter.root", Takes::kRestart, Path{.may_be_empty = true},
+            [](auto& own) -> auto& { return own.snapshotter.root; },
+            "Folder of the snapshots; empty: `<root>/snapshotter`. Its file system must be fit for overlayfs."),
+
+        key<Config>(
             "mirror.enabled", Takes::kRestart, Flag{}, [](auto& own) -> auto& { return own.mirror.enabled; },
             "Whether to serve the loopback registry mirror, through which pulls are seen."),
         key<Config>(

@@ -23,12 +23,20 @@ constexpr int kMaxMessageBytes = 16 << 20;
 // A bound on what peers can make gRPC buffer: only root can connect, so this is against accidents.
 constexpr std::size_t kGrpcMemory = 256U << 20U;
 
+// How long containerd may wait for a layer that is being unpacked. Its garbage collection, and behind that every start
+// of a container, may stand behind the one that waits.
+constexpr Duration kLayerPatience = 2s;
+
 // Together with the rest of the stop about five seconds; systemd's own limit is far above it.
 constexpr Duration kMirrorGrace = 500ms;
 constexpr auto kServerGrace = 2s;
 
 std::filesystem::path content_folder(const config::Config& config) {
   return config.store.content.empty() ? config.root / "content" : config.store.content;
+}
+
+std::filesystem::path snapshotter_folder(const config::Config& config) {
+  return config.snapshotter.root.empty() ? config.root / "snapshotter" : config.snapshotter.root;
 }
 
 net::NetworkOptions network_options(const config::Config& config) {
@@ -61,6 +69,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config) {
   if (!store) return fail(store.error());
 
   std::unique_ptr<Daemon> daemon(new Daemon(config, std::move(*lock), std::move(clock), std::move(*store)));
+  if (auto opened = daemon->open_snapshotter(); !opened) return fail(opened.error());
   if (auto started = daemon->start_mirror(); !started) return fail(started.error());
   // Before containerd is answered: its retried Writes must find the flights of the pulls that a stop interrupted.
   daemon->pulls_->resume();
@@ -106,6 +115,15 @@ Status Daemon::start_mirror() {
   return {};
 }
 
+Status Daemon::open_snapshotter() {
+  if (!config_.snapshotter.enabled) return {};
+  auto snapshotter = snapshots::Snapshotter::open(snapshotter_folder(config_), *clock_);
+  if (!snapshotter) return fail(snapshotter.error());
+  snapshotter_ = std::move(*snapshotter);
+  snapshots_ = std::make_unique<snapshots::SnapshotsService>(*snapshotter_, nullptr, kLayerPatience, *clock_);
+  return {};
+}
+
 Status Daemon::start_server() {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
@@ -119,6 +137,7 @@ Status Daemon::start_server() {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
   content_.add_to(builder);
   builder.RegisterService(&api_);
+  if (snapshots_) snapshots_->add_to(builder);
   server_ = builder.BuildAndStart();
   if (!server_) {
     return fail(Code::kUnavailable, "cannot serve on " + config_.address +

@@ -22,6 +22,7 @@
 #include "plugin/registry/hosts_directory.h"
 #include "plugin/registry/repository.h"
 #include "plugin/registry/token_service.h"
+#include "plugin/snapshots/snapshots_service.h"
 #include "plugin/store/store.h"
 
 namespace paceline::daemon {
@@ -47,6 +48,7 @@ class Daemon {
   Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<SystemClock> clock,
          std::unique_ptr<store::Store> store);
   Status start_mirror();
+  Status open_snapshotter();
   Status start_server();
 
   config::Config config_;
@@ -64,6 +66,8 @@ class Daemon {
   content::ContentService content_;
   api::ManagedPulls control_;
   api::PacelineService api_;
+  std::unique_ptr<snapshots::Snapshotter> snapshotter_;  ///< With its service: null when it is switched off.
+  std::unique_ptr<snapshots::SnapshotsService> snapshots_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<mirror::Mirror> mirror_;
   bool stopped_ = false;

@@ -22,14 +22,18 @@ import (
 	"google.golang.org/grpc"
 )
 
-func remote(ctx context.Context) (content.Store, func() error, error) {
+func dial(ctx context.Context) (*grpc.ClientConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	connection, err := grpc.DialContext(ctx, os.Getenv("PACELINE_ADDRESS"), grpc.WithBlock(),
+	return grpc.DialContext(ctx, os.Getenv("PACELINE_ADDRESS"), grpc.WithBlock(),
 		grpc.WithInsecure(),
 		grpc.WithContextDialer(func(ctx context.Context, path string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", path)
 		}))
+}
+
+func remote(ctx context.Context) (content.Store, func() error, error) {
+	connection, err := dial(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -65,16 +69,16 @@ func belowMetadata(options ...metadata.DBOpt) testsuite.StoreInitFn {
 	}
 }
 
-func TestProxy(t *testing.T) {
+func TestContentProxy(t *testing.T) {
 	testsuite.ContentSuite(t, "proxy", direct)
 }
 
-func TestMetadataShared(t *testing.T) {
+func TestContentMetadataShared(t *testing.T) {
 	testsuite.ContentSuite(t, "shared", belowMetadata())
 	testsuite.ContentCrossNSSharedSuite(t, "shared", belowMetadata())
 }
 
-func TestMetadataIsolated(t *testing.T) {
+func TestContentMetadataIsolated(t *testing.T) {
 	testsuite.ContentSuite(t, "isolated", belowMetadata(metadata.WithPolicyIsolated))
 	testsuite.ContentCrossNSIsolatedSuite(t, "isolated", belowMetadata(metadata.WithPolicyIsolated))
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# containerd's own content conformance suite against our content store.
+# containerd's own conformance suites against our content store and our snapshotter. As root: snapshots are mounted.
 # usage: run.sh [BUILD_DIR]     (default: build/release)
 # PACELINE_SERVER: the server's command, run as `$PACELINE_SERVER --root DIR --address SOCKET`;
 #                  default: pacelined of the build.
@@ -17,13 +17,13 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 # No mirror: its port may be taken by a daemon of the machine's.
-printf 'version = 1\n[mirror]\nenabled = false\n' > "$work/config.toml"
+printf 'version = 1\n[mirror]\nenabled = false\n[snapshotter]\nenabled = true\n' > "$work/config.toml"
 : "${PACELINE_SERVER:=$build/bin/pacelined --config $work/config.toml}"
 
 PACELINE_ADDRESS=$work/server.sock
 export PACELINE_ADDRESS
 export GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS=-buildvcs=false GOCACHE="${GOCACHE:-$work/go-cache}"
-(cd "$here" && go test -c -o "$work/suite" content_test.go)
+(cd "$here" && go test -c -o "$work/suite" content_test.go snapshots_test.go)
 
 # Starts a server on a new store: the suite's contents are the same in every run.
 start_server() {
@@ -56,7 +56,7 @@ passed=0
 failed=0
 skipped=0
 count() { grep -c -- "^    --- $1" "$work/result.log" || true; }
-for suite in TestProxy TestMetadataShared TestMetadataIsolated; do
+for suite in TestContentProxy TestContentMetadataShared TestContentMetadataIsolated TestSnapshotsProxy TestSnapshotsMetadata; do
   start_server
   good=true
   (cd "$work" && ./suite -test.v -test.run "^$suite\$") > "$work/result.log" 2>&1 || good=false

@@ -108,13 +108,14 @@ def pacelined(tmp_path, closing):
 
 
 class Node:
-    """A worker node: the daemon, and a containerd whose content store it is."""
+    """A worker node: the daemon, and a containerd whose content store it is, and whose snapshotter too if asked."""
 
-    def __init__(self, directory, version, closing, cri=False, settings=None):
+    def __init__(self, directory, version, closing, cri=False, settings=None, snapshotter=False):
         self.version = version
         self.daemon = closing(Pacelined(directory / "pacelined", settings))
         self.containerd = closing(Containerd(version, directory / "containerd", store=self.daemon.address,
-                                             mirror_port=self.daemon.mirror_port, cri=cri))
+                                             mirror_port=self.daemon.mirror_port, cri=cri,
+                                             snapshotter=self.daemon.address if snapshotter else None))
 
     def start(self):
         self.daemon.start()

@@ -14,9 +14,11 @@ OTHER_SNAPSHOTTERS = ("aufs", "btrfs", "devmapper", "zfs", "blockfile", "erofs")
 class Containerd:
     """`store`: the daemon's socket, or None for the built-in store. `mirror_port`: writes certs.d/_default/hosts.toml.
     `enter`: the command that runs containerd and ctr elsewhere, e.g. `nsenter --net=…`; it has to exec them. `extra_config`:
-    more TOML tables."""
+    more TOML tables. `snapshotter`: a snapshotter's socket; images are then unpacked and run with it."""
 
-    def __init__(self, version, directory, store=None, mirror_port=None, cri=False, enter=(), extra_config=""):
+    def __init__(self, version, directory, store=None, mirror_port=None, cri=False, enter=(), extra_config="",
+                 snapshotter=None):
+        self.snapshotter = snapshotter
         self.version, self.directory, self.store, self.cri = version, pathlib.Path(directory), store, cri
         self.enter, self.extra_config = list(enter), extra_config
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -52,11 +54,26 @@ class Containerd:
             plugins.append(f'[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "{self.certs}"')
         if self.store:
             disabled.append("io.containerd.content.v1.content")
-            plugins.append(f'[proxy_plugins.paceline]\n  type = "content"\n  address = "{self.store}"')
+            name = "paceline-content" if self.snapshotter else "paceline"
+            plugins.append(f'[proxy_plugins.{name}]\n  type = "content"\n  address = "{self.store}"')
+        if self.snapshotter:
+            plugins += self.snapshotter_config()
         return "\n".join([
             f"version = {3 if new else 2}", f'root = "{self.root}"', f'state = "{self.run_dir}/state"',
             f"disabled_plugins = {json.dumps(disabled)}", f'[grpc]\n  address = "{self.address}"', *plugins,
             self.extra_config]) + "\n"
+
+    def snapshotter_config(self):
+        tables = [f'[proxy_plugins.paceline]\n  type = "snapshot"\n  address = "{self.snapshotter}"']
+        if self.version.major >= 2:
+            # The transfer service unpacks for the snapshotters that it is told of, and for no others.
+            tables.append('[[plugins."io.containerd.transfer.v1.local".unpack_config]]\n'
+                          '  platform = "linux/amd64"\n  snapshotter = "paceline"\n  differ = "walking"')
+        if self.cri and self.version.major >= 2:
+            tables.append('[plugins."io.containerd.cri.v1.images"]\n  snapshotter = "paceline"')
+        elif self.cri:
+            tables.append('[plugins."io.containerd.grpc.v1.cri".containerd]\n  snapshotter = "paceline"')
+        return tables
 
     def start(self, wait=True):
         self.run_dir.mkdir(exist_ok=True)
@@ -94,6 +111,8 @@ class Containerd:
 
     def pull_arguments(self, reference, user=None, local=False, all_platforms=False):
         arguments = ["images", "pull", "--plain-http"]
+        if self.snapshotter:
+            arguments += ["--snapshotter", "paceline"]
         if self.certs.exists():
             arguments += ["--hosts-dir", self.certs]
         if user:
@@ -114,7 +133,8 @@ class Containerd:
     def run_image(self, reference, namespace="default"):
         """What a container of the image prints."""
         name = f"paceline-test-{uuid.uuid4().hex[:12]}"
-        return self.ctr("run", "--rm", reference, name, namespace=namespace).stdout
+        snapshotter = ["--snapshotter", "paceline"] if self.snapshotter else []
+        return self.ctr("run", "--rm", *snapshotter, reference, name, namespace=namespace).stdout
 
     def images(self, namespace="default"):
         return self.ctr("images", "list", "--quiet", namespace=namespace).stdout.split()
