@@ -140,13 +140,13 @@ if build release; then
   if ! $quick; then sanitizers=(asan tsan); build_behind "${sanitizers[@]}"; fi
   unit_tests release
   if [ -x tests/conformance/run.sh ]; then
-    section "containerd's content conformance suite"
+    section "containerd's conformance suites"
     tests/conformance/run.sh > $logs/conformance.log 2>&1
     ended=$?
     read -r good bad < <(sed -n 's/^conformance: \([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' $logs/conformance.log) || true
     if [ -z "${good:-}" ]; then good=0 bad=0; fi
     if [ $ended != 0 ] && [ "$bad" = 0 ]; then bad=1; fi
-    if [ "$bad" -gt 0 ]; then tail -n 80 $logs/conformance.log; else tail -n 3 $logs/conformance.log; fi
+    if [ "$bad" -gt 0 ]; then tail -n 80 $logs/conformance.log; else tail -n 6 $logs/conformance.log; fi
     count "conformance" "$good" "$bad"
   fi
   if $quick; then

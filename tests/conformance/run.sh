@@ -55,7 +55,8 @@ status=0
 passed=0
 failed=0
 skipped=0
-count() { grep -c -- "^    --- $1" "$work/result.log" || true; }
+# containerd's own suite skips Rename, for everybody.
+count() { grep -- "^    --- $1" "$work/result.log" | grep -vc "SKIP: TestSnapshots[A-Za-z]*/Rename" || true; }
 for suite in TestContentProxy TestContentMetadataShared TestContentMetadataIsolated TestSnapshotsProxy TestSnapshotsMetadata; do
   start_server
   good=true

@@ -66,7 +66,8 @@ class TempSnapshotter : public ::testing::Test {
 
   std::vector<std::string> names(const std::vector<std::string>& filters = {}) {
     std::vector<std::string> names;
-    for (const auto& info : snapshotter_->list(Filter::parse(filters).value()).value()) names.push_back(info.name);
+    const auto infos = snapshotter_->list(Filter::parse(filters).value()).value();
+    for (const auto& info : infos) names.push_back(info.name);
     return names;
   }
 
