@@ -12,17 +12,6 @@ namespace {
 
 namespace api = ::containerd::services::diff::v1;
 
-/// Its client's going away stops the applier. gRPC calls OnDone after both Finish and OnCancel.
-class ApplyReactor final : public grpc::ServerUnaryReactor {
- public:
-  void OnCancel() override { stop_.request_stop(); }
-  void OnDone() override { delete this; }
-  [[nodiscard]] std::stop_token token() const { return stop_.get_token(); }
-
- private:
-  std::stop_source stop_;
-};
-
 }  // namespace
 
 class DiffService::Impl final : public api::Diff::CallbackService {
@@ -51,6 +40,17 @@ class DiffService::Impl final : public api::Diff::CallbackService {
   }
 
  private:
+  /// Its client's going away stops the applier. gRPC calls OnDone after both Finish and OnCancel.
+  class ApplyReactor final : public grpc::ServerUnaryReactor {
+   public:
+    void OnCancel() override { stop_.request_stop(); }
+    void OnDone() override { delete this; }
+    [[nodiscard]] std::stop_token token() const { return stop_.get_token(); }
+
+   private:
+    std::stop_source stop_;
+  };
+
   LayerApplier& applier_;
   // As many as may unpack at once: more than processors would only share them.
   WorkerPool pool_{"differ", std::clamp(std::thread::hardware_concurrency(), 2U, 8U)};
