@@ -1,0 +1,151 @@
+#include "plugin/unpack/layer_stream.h"
+
+#include <algorithm>
+#include <pthread.h>
+
+#include "plugin/base/text.h"
+
+namespace paceline::unpack {
+namespace {
+
+/// Measured (tests/bench/unpack.sh): beyond this a piece no longer stays in a core's second-level cache between
+/// inflating, hashing and writing; below, calls begin to cost.
+constexpr std::size_t kPieceBytes = 256U << 10U;
+constexpr std::size_t kMinPieces = 2;
+
+}  // namespace
+
+LayerStream::LayerStream(std::unique_ptr<Decoder> decoder, const Limits& limits, std::size_t buffer_bytes,
+                         WorkerSlots* slots)
+    : decoder_(std::move(decoder)),
+      limits_(limits),
+      slots_(slots),
+      ring_(std::max(kMinPieces, buffer_bytes / kPieceBytes)) {}
+
+LayerStream::~LayerStream() {
+  if (!helper_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  helper_.join();
+}
+
+Result<std::size_t> LayerStream::fill(Piece& piece) {
+  if (!piece.bytes) piece.bytes.reset(new std::byte[kPieceBytes]);
+  auto size = decoder_->read(std::span(piece.bytes.get(), kPieceBytes));
+  if (!size) return fail(size.error());
+  piece.size = *size;
+  filled_bytes_ += *size;
+  if (filled_bytes_ > limits_.bytes) {
+    return fail(Code::kResourceExhausted,
+                "the layer is larger than " + format_bytes(limits_.bytes) + " uncompressed, the limit");
+  }
+  if (filled_bytes_ > limits_.ratio_counts_from && filled_bytes_ / limits_.ratio > decoder_->consumed()) {
+    return fail(Code::kResourceExhausted, "the layer grows to more than " + std::to_string(limits_.ratio) +
+                                              " times its compressed size, the limit");
+  }
+  return *size;
+}
+
+Result<std::span<const std::byte>> LayerStream::next() {
+  if (!helper_.joinable() && slots_ != nullptr && !ended_ && slots_->try_enter()) start_helper();
+  auto bytes = helper_.joinable() ? next_helped() : next_alone();
+  if (bytes) taken_bytes_ += bytes->size();
+  return bytes;
+}
+
+Result<std::span<const std::byte>> LayerStream::next_alone() {
+  if (!failure_) return fail(failure_.error());
+  if (ended_) return std::span<const std::byte>();
+  // Alone, one piece does: it is used up before the next is inflated over it.
+  Piece& only = ring_.front();
+  auto size = fill(only);
+  if (!size) {
+    ended_ = true;
+    failure_ = fail(size.error());
+    return fail(size.error());
+  }
+  ended_ = *size == 0;
+  const std::span<const std::byte> bytes(only.bytes.get(), *size);
+  sha_.update(bytes);
+  return bytes;
+}
+
+Result<std::span<const std::byte>> LayerStream::next_helped() {
+  std::unique_lock lock(mutex_);
+  if (released_ != taken_) {
+    released_ = taken_;
+    changed_.notify_all();
+  }
+  while (taken_ == filled_ && !ended_) {
+    if (!hash_one(lock)) changed_.wait(lock);
+  }
+  if (taken_ == filled_) {  // What was inflated before a failure is still used: the failure may lie behind the end.
+    if (!failure_) return fail(failure_.error());
+    return std::span<const std::byte>();
+  }
+  const Piece& next = piece(taken_++);
+  return std::span<const std::byte>(next.bytes.get(), next.size);
+}
+
+void LayerStream::start_helper() {
+  helper_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), "pl-inflate");
+    help();
+    slots_->leave();
+  });
+}
+
+void LayerStream::help() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    if (filled_ - std::min(hashed_, released_) == ring_.size()) {
+      if (!hash_one(lock)) changed_.wait(lock);
+      continue;
+    }
+    Piece& free = piece(filled_);
+    lock.unlock();
+    auto size = fill(free);
+    lock.lock();
+    if (size && *size > 0) {
+      ++filled_;
+    } else {
+      ended_ = true;
+      if (!size) failure_ = fail(size.error());
+    }
+    changed_.notify_all();
+    if (ended_) return;
+  }
+}
+
+bool LayerStream::hash_one(std::unique_lock<std::mutex>& lock) {
+  if (hashing_ || hashed_ == filled_) return false;
+  hashing_ = true;
+  const Piece& due = piece(hashed_);
+  lock.unlock();
+  sha_.update(std::span<const std::byte>(due.bytes.get(), due.size));
+  lock.lock();
+  hashing_ = false;
+  ++hashed_;
+  changed_.notify_all();
+  return true;
+}
+
+Result<Digest> LayerStream::finish() {
+  for (;;) {
+    auto bytes = next();
+    if (!bytes) return fail(bytes.error());
+    if (bytes->empty()) break;
+  }
+  if (helper_.joinable()) {
+    std::unique_lock lock(mutex_);
+    while (hashed_ != filled_) {
+      if (!hash_one(lock)) changed_.wait(lock);
+    }
+  }
+  return sha_.digest();
+}
+
+}  // namespace paceline::unpack

@@ -1,0 +1,207 @@
+#include "plugin/unpack/lower_layers.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <map>
+#include <string_view>
+
+#include "plugin/base/fd.h"
+#include "plugin/base/files.h"
+#include "plugin/unpack/layer_writer.h"
+
+namespace paceline::unpack {
+namespace {
+
+constexpr std::size_t kMaxXattrBytes = 64U << 10U;  // XATTR_SIZE_MAX, and XATTR_LIST_MAX (linux/limits.h).
+constexpr std::size_t kCopyBytes = 256U << 10U;
+
+/// Resolves links as in a chroot of `root`.
+UniqueFd open_in(int root, const std::string& path, int flags) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  const std::string& name = path.empty() ? std::string(".") : path;
+  return UniqueFd(static_cast<int>(::syscall(SYS_openat2, root, name.c_str(), &how, sizeof(how))));
+}
+
+/// A file that may be open with O_PATH only: calls on attributes go through its link in /proc.
+std::string proc_path(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+Result<Xattrs> read_xattrs(int fd) {
+  const std::string path = proc_path(fd);
+  std::string names(kMaxXattrBytes, '\0');
+  const ssize_t size = ::listxattr(path.c_str(), names.data(), names.size());
+  if (size < 0 && errno == ENOTSUP) return Xattrs();
+  if (size < 0) return fail(errno_error(errno, "list extended attributes"));
+  Xattrs xattrs;
+  for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
+    std::string name = names.c_str() + at;
+    at += name.size() + 1;
+    if (name.starts_with("trusted.")) continue;  // overlayfs' own.
+    std::string value(kMaxXattrBytes, '\0');
+    const ssize_t length = ::getxattr(path.c_str(), name.c_str(), value.data(), value.size());
+    if (length < 0 && (errno == ENODATA || errno == ENOTSUP)) continue;
+    if (length < 0) return fail(errno_error(errno, "read extended attribute " + name));
+    value.resize(static_cast<std::size_t>(length));
+    xattrs.emplace_back(std::move(name), std::move(value));
+  }
+  return xattrs;
+}
+
+Metadata metadata_of(const struct stat& info) {
+  Metadata metadata;
+  metadata.uid = info.st_uid;
+  metadata.gid = info.st_gid;
+  metadata.mode = info.st_mode & 07777U;
+  metadata.times[0] = info.st_atim;
+  metadata.times[1] = info.st_mtim;
+  return metadata;
+}
+
+/// Gives `folder` what `lower` has; of one that an entry described, only attributes that it does not have.
+Status take_attributes(int folder, int lower, const struct stat& info, bool described) {
+  const FileAt file{folder, ".", folder};
+  const Metadata metadata = metadata_of(info);
+  if (!described) {
+    if (auto status = set_owner(file, metadata); !status) return status;
+    if (auto status = set_mode(file, metadata.mode); !status) return status;
+  }
+  auto xattrs = read_xattrs(lower);
+  if (!xattrs) return fail(xattrs.error());
+  for (const auto& [key, value] : *xattrs) {
+    if (key == kDefaultAcl) {
+      return fail(Code::kUnimplemented, "a lower layer's folder has a default ACL, which what the layer made in it "
+                                        "should have inherited: left to containerd");
+    }
+    if (::fsetxattr(folder, key.c_str(), value.data(), value.size(), XATTR_CREATE) != 0 && errno != ENOTSUP &&
+        errno != EEXIST && errno != ENODATA) {
+      return fail(errno_error(errno, "set extended attribute " + key));
+    }
+  }
+  return described ? Status() : set_times(file, metadata);
+}
+
+Status finish_directory(int layer, const ImplicitDirectory& directory, std::span<const int> lowers) {
+  const UniqueFd folder = open_in(layer, directory.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!folder) return fail(errno_error(errno, "open"));
+  for (const int lower : lowers) {
+    const UniqueFd found = open_in(lower, directory.path, O_PATH);
+    if (!found && errno == ENOENT) continue;
+    if (!found && errno == ENOTDIR) return {};
+    struct stat info {};
+    if (!found || ::fstat(found.get(), &info) != 0) return fail(errno_error(errno, "look into a lower layer"));
+    if (!S_ISDIR(info.st_mode)) return {};  // What is below is replaced, not continued.
+    return take_attributes(folder.get(), found.get(), info, directory.described);
+  }
+  return {};
+}
+
+bool is_whiteout(const struct stat& info) { return S_ISCHR(info.st_mode) && info.st_rdev == makedev(0, 0); }
+
+/// Whether `layer`, which does not have `path`, hides what lower ones have there.
+bool hides(int layer, const std::string& path) {
+  for (std::size_t slash = 0; slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    const UniqueFd folder = open_in(layer, path.substr(0, slash), O_PATH);
+    if (!folder) return errno != ENOENT;
+    struct stat info {};
+    if (::fstat(folder.get(), &info) != 0 || !S_ISDIR(info.st_mode)) return true;
+    char value = 0;
+    const std::string proc = proc_path(folder.get());
+    if (::getxattr(proc.c_str(), "trusted.overlay.opaque", &value, 1) == 1 && value == 'y') return true;
+  }
+  return false;
+}
+
+/// Opens (O_PATH) what is visible at `path` below `layer`.
+Result<UniqueFd> find_visible(int layer, const std::string& path, std::span<const int> lowers, struct stat& info) {
+  const auto missing = [] { return fail(Code::kInvalidArgument, "its target does not exist, in no layer"); };
+  if (hides(layer, path)) return missing();
+  for (const int lower : lowers) {
+    UniqueFd found = open_in(lower, path, O_PATH | O_NOFOLLOW);
+    if (found) {
+      if (::fstat(found.get(), &info) != 0) return fail(errno_error(errno, "look at its target"));
+      if (is_whiteout(info)) return missing();
+      return found;
+    }
+    if (errno != ENOENT || hides(lower, path)) return missing();
+  }
+  return missing();
+}
+
+Status copy_content(int source, int target) {
+  const UniqueFd readable(::open(proc_path(source).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!readable) return fail(errno_error(errno, "open its target"));
+  std::string buffer(kCopyBytes, '\0');
+  for (std::uint64_t offset = 0;;) {
+    auto count = read_at(readable.get(), std::as_writable_bytes(std::span(buffer)), offset);
+    if (!count) return fail(count.error());
+    if (*count == 0) return {};
+    if (auto status = write_at(target, std::as_bytes(std::span(buffer)).first(*count), offset); !status) return status;
+    offset += *count;
+  }
+}
+
+/// A copy of a lower layer's file; its owner, mode and times come from the link's header afterwards.
+Status copy_file(int source, const struct stat& info, int folder, const char* name) {
+  if (S_ISLNK(info.st_mode)) {
+    std::string target(kMaxPathBytes + 1, '\0');
+    const ssize_t size = ::readlinkat(source, "", target.data(), target.size());
+    if (size < 0) return fail(errno_error(errno, "read its target"));
+    target.resize(static_cast<std::size_t>(size));
+    if (::symlinkat(target.c_str(), folder, name) != 0) return fail(errno_error(errno, "create"));
+    return {};
+  }
+  if (!S_ISREG(info.st_mode)) return fail(Code::kInvalidArgument, "its target is neither a file nor a symlink");
+  const UniqueFd copy(::openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!copy) return fail(errno_error(errno, "create"));
+  if (auto status = copy_content(source, copy.get()); !status) return status;
+  auto xattrs = read_xattrs(source);
+  if (!xattrs) return fail(xattrs.error());
+  return set_xattrs({folder, name, copy.get()}, *xattrs, true);
+}
+
+Status finish_link(int layer, const PendingLink& link, std::span<const int> lowers,
+                   std::map<std::string, std::string>& copies) {
+  const UniqueFd folder = open_in(layer, link.path.folder, O_RDONLY | O_DIRECTORY);
+  if (!folder) return fail(errno_error(errno, "open its folder"));
+  const char* name = link.path.name.c_str();
+  struct stat before {};
+  if (::fstat(folder.get(), &before) != 0) return fail(errno_error(errno, "look at its folder"));
+
+  const auto copied = copies.find(link.target);
+  if (copied != copies.end()) {
+    if (::linkat(layer, copied->second.c_str(), folder.get(), name, 0) != 0) return fail(errno_error(errno, "link"));
+  } else {
+    struct stat info {};
+    auto source = find_visible(layer, link.target, lowers, info);
+    if (!source) return fail(source.error());
+    if (auto status = copy_file(source->get(), info, folder.get(), name); !status) return status;
+    copies.emplace(link.target, link.path.full());
+  }
+  if (auto status = describe_link({folder.get(), name}, link.metadata, link.xattrs); !status) return status;
+  return set_times({folder.get(), ".", folder.get()}, metadata_of(before));
+}
+
+}  // namespace
+
+Status finish_layer(int layer, const Unfinished& unfinished, std::span<const int> lowers) {
+  std::map<std::string, std::string> copies;  // By target: the first link, which became a copy of it.
+  for (const PendingLink& link : unfinished.links) {
+    auto status = finish_link(layer, link, lowers, copies);
+    if (!status) return fail(status.error().context("hard link " + printable(link.path.full())));
+  }
+  for (const ImplicitDirectory& directory : unfinished.directories) {
+    auto status = finish_directory(layer, directory, lowers);
+    if (!status) return fail(status.error().context("folder " + printable(directory.path)));
+  }
+  return {};
+}
+
+}  // namespace paceline::unpack

@@ -1,0 +1,69 @@
+#include "plugin/unpack/unpack.h"
+
+#include "plugin/unpack/decoder.h"
+#include "plugin/unpack/layer_stream.h"
+#include "plugin/unpack/layer_writer.h"
+#include "plugin/unpack/tar_reader.h"
+
+namespace paceline::unpack {
+namespace {
+
+class Working {
+ public:
+  explicit Working(WorkerSlots* slots) : slots_(slots) {
+    if (slots_ != nullptr) slots_->enter();
+  }
+  ~Working() {
+    if (slots_ != nullptr) slots_->leave();
+  }
+  Working(const Working&) = delete;
+  Working& operator=(const Working&) = delete;
+
+ private:
+  WorkerSlots* slots_;
+};
+
+Result<std::uint64_t> write_entries(LayerStream& stream, LayerWriter& writer, const Limits& limits) {
+  TarReader reader(stream);
+  TarEntry entry;
+  for (std::uint64_t entries = 0;; ++entries) {
+    auto more = reader.next(entry);
+    if (!more) return fail(more.error().context("after " + std::to_string(entries) + " entries"));
+    if (!*more) return entries;
+    if (entries == limits.entries) {
+      return fail(Code::kResourceExhausted,
+                  "the layer has more than " + std::to_string(limits.entries) + " entries, the limit");
+    }
+    auto status = writer.apply(entry, reader);
+    if (!status) return fail(status.error().context("entry " + printable(entry.header.name)));
+  }
+}
+
+}  // namespace
+
+Result<UnpackedLayer> unpack_layer(LayerSource& source, std::string_view media_type,
+                                   const std::optional<Digest>& expected, int directory, const Options& options) {
+  const Working working(options.slots);
+  auto decoder = open_decoder(source, media_type);
+  if (!decoder) return fail(decoder.error());
+  LayerStream stream(std::move(*decoder), options.limits, options.buffer_bytes, options.slots);
+  LayerWriter writer(directory, {options.bottom, options.device_nodes, options.limits.bytes});
+
+  UnpackedLayer layer;
+  auto entries = write_entries(stream, writer, options.limits);
+  if (!entries) return fail(entries.error());
+  layer.entries = *entries;
+  auto diff_id = stream.finish();
+  if (!diff_id) return fail(diff_id.error());
+  layer.diff_id = *diff_id;
+  layer.bytes = stream.bytes();
+  if (expected && *expected != layer.diff_id) {
+    return fail(Code::kFailedPrecondition, "the layer's diffID is " + layer.diff_id.to_string() +
+                                               ", but the image's config says " + expected->to_string());
+  }
+  if (auto status = writer.finish(); !status) return fail(status.error());
+  layer.unfinished = writer.take_unfinished();
+  return layer;
+}
+
+}  // namespace paceline::unpack
