@@ -80,8 +80,7 @@ class GzipDecoder final : public Decoder {
     }
     const std::size_t count = room - state_->avail_out;
     if (input->empty() && count == 0 && state_->block_state != ISAL_BLOCK_FINISH) {
-      return fail(Code::kInvalidArgument,
-                  "the gzip stream is cut off at byte " + std::to_string(reader_.position()));
+      return fail(Code::kInvalidArgument, "the gzip stream is cut off at byte " + std::to_string(reader_.position()));
     }
     return count;
   }

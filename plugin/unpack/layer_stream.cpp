@@ -1,7 +1,8 @@
 #include "plugin/unpack/layer_stream.h"
 
-#include <algorithm>
 #include <pthread.h>
+
+#include <algorithm>
 
 #include "plugin/base/text.h"
 

@@ -172,7 +172,8 @@ Status LayerWriter::describe_new(const FileAt& file, const Metadata& metadata, c
 
 Status LayerWriter::write_file(Place place, const TarEntry& entry, const Metadata& metadata, TarReader& reader) {
   bytes_ += static_cast<std::uint64_t>(entry.header.size);
-  if (bytes_ > options_.max_bytes) return fail(Code::kResourceExhausted, "its files exceed the limit of a layer's size");
+  if (bytes_ > options_.max_bytes)
+    return fail(Code::kResourceExhausted, "its files exceed the limit of a layer's size");
   UniqueFd fd;
   auto status = create(place, [&](int folder, const char* name) {
     fd = UniqueFd(::openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, metadata.mode));
@@ -223,9 +224,8 @@ Status LayerWriter::make_folder(Place place, const TarEntry& entry, const Metada
 }
 
 Status LayerWriter::make_symlink(Place place, const TarEntry& entry, const Metadata& metadata) {
-  auto status = create(place, [&](int folder, const char* name) {
-    return ::symlinkat(entry.header.link.c_str(), folder, name);
-  });
+  auto status =
+      create(place, [&](int folder, const char* name) { return ::symlinkat(entry.header.link.c_str(), folder, name); });
   if (!status) return status;
   const FileAt file{place.folder->fd, place.path.name.c_str()};
   if (inheriting_ || metadata.uid != own_uid_ || metadata.gid != own_gid_) {
@@ -242,13 +242,11 @@ Status LayerWriter::make_node(Place place, const TarEntry& entry, const Metadata
   const std::int64_t major = entry.header.device_major;
   const std::int64_t minor = entry.header.device_minor;
   if (type != S_IFIFO && (major < 0 || major > kMaxMajor || minor < 0 || minor > kMaxMinor)) {
-    return fail(Code::kInvalidArgument,
-                "there is no device " + std::to_string(major) + ":" + std::to_string(minor));
+    return fail(Code::kInvalidArgument, "there is no device " + std::to_string(major) + ":" + std::to_string(minor));
   }
   const dev_t device = type == S_IFIFO ? 0 : makedev(static_cast<unsigned>(major), static_cast<unsigned>(minor));
-  auto status = create(place, [&](int folder, const char* name) {
-    return ::mknodat(folder, name, type | metadata.mode, device);
-  });
+  auto status = create(
+      place, [&](int folder, const char* name) { return ::mknodat(folder, name, type | metadata.mode, device); });
   if (!status) return status;
   const FileAt file{place.folder->fd, place.path.name.c_str()};
   if (status = describe_new(file, metadata, entry.xattrs, umask_ | kSetIds, false); !status) return status;

@@ -20,7 +20,7 @@ class LayerWriter {
  public:
   struct Options {
     bool bottom = false;
-    bool device_nodes = true;  ///< false: devices of the archive are left out, as by containerd in a user namespace.
+    bool device_nodes = true;     ///< false: devices of the archive are left out, as by containerd in a user namespace.
     std::uint64_t max_bytes = 0;  ///< Of all files together, holes included.
   };
 

@@ -77,8 +77,9 @@ Status take_attributes(int folder, int lower, const struct stat& info, bool desc
   if (!xattrs) return fail(xattrs.error());
   for (const auto& [key, value] : *xattrs) {
     if (key == kDefaultAcl) {
-      return fail(Code::kUnimplemented, "a lower layer's folder has a default ACL, which what the layer made in it "
-                                        "should have inherited: left to containerd");
+      return fail(Code::kUnimplemented,
+                  "a lower layer's folder has a default ACL, which what the layer made in it "
+                  "should have inherited: left to containerd");
     }
     if (::fsetxattr(folder, key.c_str(), value.data(), value.size(), XATTR_CREATE) != 0 && errno != ENOTSUP &&
         errno != EEXIST && errno != ENODATA) {

@@ -13,7 +13,7 @@
 namespace paceline::unpack {
 namespace {
 
-constexpr std::int64_t kMaxId = 0xFFFFFFFELL;  // The last one, all bits set, means "leave it" to chown.
+constexpr std::int64_t kMaxId = 0xFFFFFFFELL;        // The last one, all bits set, means "leave it" to chown.
 constexpr std::int64_t kMaxSeconds = 9'223'372'036;  // In nanoseconds since 1970 it still fits 64 bits.
 constexpr std::int64_t kModeBits = 07777;
 
@@ -54,9 +54,8 @@ Status set_xattrs(const FileAt& file, const Xattrs& xattrs, bool user_allowed) {
 }
 
 Status set_owner(const FileAt& file, const Metadata& metadata) {
-  const int result = file.fd >= 0
-                         ? ::fchown(file.fd, metadata.uid, metadata.gid)
-                         : ::fchownat(file.folder, file.name, metadata.uid, metadata.gid, AT_SYMLINK_NOFOLLOW);
+  const int result = file.fd >= 0 ? ::fchown(file.fd, metadata.uid, metadata.gid)
+                                  : ::fchownat(file.folder, file.name, metadata.uid, metadata.gid, AT_SYMLINK_NOFOLLOW);
   if (result != 0) return fail(errno_error(errno, "set owner"));
   return {};
 }

@@ -22,7 +22,8 @@ struct Metadata {
   struct timespec times[2];  ///< Accessed, modified: as utimensat wants them.
 };
 
-/// From a header; kInvalidArgument for an owner no file can have. Times outside 1970–2262 become 1970, as for containerd.
+/// From a header; kInvalidArgument for an owner no file can have. Times outside 1970–2262 become 1970, as for
+/// containerd.
 Result<Metadata> to_metadata(const TarHeader& header);
 
 /// A folder's, which all that is made in it inherits.

@@ -86,7 +86,8 @@ Result<Timestamp> parse_pax_time(std::string_view text) {
   std::uint32_t nanoseconds = 0;
   for (std::size_t i = 0; i < std::max<std::size_t>(fraction.size(), 9); ++i) {
     const char digit = i < fraction.size() ? fraction[i] : '0';
-    if (digit < '0' || digit > '9') return fail(Code::kInvalidArgument, "a PAX header holds something else than a time");
+    if (digit < '0' || digit > '9')
+      return fail(Code::kInvalidArgument, "a PAX header holds something else than a time");
     if (i < 9) nanoseconds = nanoseconds * 10 + static_cast<std::uint32_t>(digit - '0');
   }
   if (text.starts_with('-') && nanoseconds > 0 && time.seconds > INT64_MIN) {

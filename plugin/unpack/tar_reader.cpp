@@ -107,7 +107,8 @@ Result<std::span<const std::byte>> TarReader::data(std::uint64_t limit) {
 
 Result<std::string> TarReader::read_special(const TarHeader& header) {
   if (header.size > kMaxSpecialBytes) {
-    return fail(Code::kInvalidArgument, "an extended header is larger than " + std::to_string(kMaxSpecialBytes) + " bytes");
+    return fail(Code::kInvalidArgument,
+                "an extended header is larger than " + std::to_string(kMaxSpecialBytes) + " bytes");
   }
   std::string content;
   content.reserve(static_cast<std::size_t>(header.size));
@@ -154,7 +155,8 @@ Result<bool> TarReader::next(TarEntry& entry) {
       ended_ = true;
       return false;
     }
-    if (specials > kMaxSpecials) return fail(Code::kInvalidArgument, "extended headers follow each other without an entry");
+    if (specials > kMaxSpecials)
+      return fail(Code::kInvalidArgument, "extended headers follow each other without an entry");
     if (auto status = begin_data(entry.header); !status) return fail(status.error());
     const TarType type = entry.header.type;
     if (type == TarType::kPaxEntry || type == TarType::kPaxGlobal) {
@@ -178,9 +180,7 @@ Result<bool> TarReader::next(TarEntry& entry) {
   entry.extents.clear();
   entry.sparse = false;
   if (entry.header.type == TarType::kPaxGlobal) return true;
-  const auto named = [&](Error error) {
-    return fail(error.context("entry " + entry.header.name));
-  };
+  const auto named = [&](Error error) { return fail(error.context("entry " + entry.header.name)); };
   if (auto status = apply_pax(records_, entry.header); !status) return named(status.error());
   if (!names.name.empty()) entry.header.name = std::move(names.name);
   if (!names.link.empty()) entry.header.link = std::move(names.link);

@@ -23,8 +23,8 @@ namespace paceline::unpack {
 
 struct Options {
   Limits limits;
-  bool bottom = false;        ///< The image's first layer: nothing lies below, whiteouts remove what it brought itself.
-  bool device_nodes = true;   ///< false: devices are left out (user namespaces cannot make them).
+  bool bottom = false;       ///< The image's first layer: nothing lies below, whiteouts remove what it brought itself.
+  bool device_nodes = true;  ///< false: devices are left out (user namespaces cannot make them).
   std::size_t buffer_bytes = 4U << 20U;  ///< What a layer holds uncompressed, at most, when a helper inflates ahead.
   /// Counts who works over all layers; a layer takes a helper thread while cores are free. Null: never.
   WorkerSlots* slots = nullptr;
