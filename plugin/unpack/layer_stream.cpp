@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <system_error>
 
 #include "plugin/base/text.h"
 
@@ -92,11 +93,15 @@ Result<std::span<const std::byte>> LayerStream::next_helped() {
 }
 
 void LayerStream::start_helper() {
-  helper_ = std::thread([this] {
-    ::pthread_setname_np(::pthread_self(), "pl-inflate");
-    help();
+  try {
+    helper_ = std::thread([this] {
+      ::pthread_setname_np(::pthread_self(), "pl-inflate");
+      help();
+      slots_->leave();
+    });
+  } catch (const std::system_error&) {  // No more threads: it goes on alone.
     slots_->leave();
-  });
+  }
 }
 
 void LayerStream::help() {

@@ -54,15 +54,13 @@ bool is_ascii(std::string_view text) {
 bool checksum_is_right(TarBlock block) {
   auto stated = parse_tar_number(text(block, kChecksum));
   if (!stated) return false;
-  std::int64_t as_unsigned = 0;
-  std::int64_t as_signed = 0;
-  for (std::size_t i = 0; i < block.size(); ++i) {
-    const bool own = i >= kChecksum.offset && i < kChecksum.offset + kChecksum.length;
-    const auto byte = own ? static_cast<unsigned char>(' ') : std::to_integer<unsigned char>(block[i]);
-    as_unsigned += byte;
-    as_signed += static_cast<signed char>(byte);
-  }
-  return *stated == as_unsigned || *stated == as_signed;
+  const auto sum = [&]<class Byte>(Byte /*as*/) {
+    std::int64_t total = 0;
+    for (const std::byte byte : block) total += static_cast<Byte>(byte);
+    for (const char byte : text(block, kChecksum)) total += ' ' - static_cast<Byte>(byte);
+    return total;
+  };
+  return *stated == sum(std::uint8_t{}) || *stated == sum(std::int8_t{});
 }
 
 Result<std::int64_t> parse_base256(std::string_view field) {

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include "plugin/unpack/entry_path.h"
+
 namespace paceline::unpack {
 namespace {
 
@@ -180,7 +182,7 @@ Result<bool> TarReader::next(TarEntry& entry) {
   entry.extents.clear();
   entry.sparse = false;
   if (entry.header.type == TarType::kPaxGlobal) return true;
-  const auto named = [&](Error error) { return fail(error.context("entry " + entry.header.name)); };
+  const auto named = [&](const Error& error) { return fail(error.context("entry " + printable(entry.header.name))); };
   if (auto status = apply_pax(records_, entry.header); !status) return named(status.error());
   if (!names.name.empty()) entry.header.name = std::move(names.name);
   if (!names.link.empty()) entry.header.link = std::move(names.link);
