@@ -12,8 +12,8 @@ namespace paceline::test {
 struct TarItem {
   std::string name;
   char type = '0';
-  std::string content;
-  std::string link;
+  std::string content{};
+  std::string link{};
   std::int64_t mode = 0644;
   std::int64_t uid = 0;
   std::int64_t gid = 0;
@@ -21,7 +21,7 @@ struct TarItem {
   std::int64_t major = 0;
   std::int64_t minor = 0;
   std::int64_t size = -1;  ///< What the header says; -1: the content's.
-  std::vector<std::pair<std::string, std::string>> pax;
+  std::vector<std::pair<std::string, std::string>> pax{};
 };
 
 class TarWriter {

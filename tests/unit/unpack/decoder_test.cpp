@@ -1,6 +1,7 @@
 #include "plugin/unpack/decoder.h"
 
 #include <gtest/gtest.h>
+#include <isa-l/crc.h>
 
 #include <random>
 
@@ -76,19 +77,27 @@ TEST(Decoder, ReadsMembersAndFramesOneAfterAnother) {
   }
 }
 
-TEST(Decoder, ReadsAllFlagsOfAGzipHeader) {
-  std::string blob = gzip("content");
-  const std::string body = blob.substr(10);
+TEST(Decoder, ReadsAllFieldsOfAGzipHeader) {
+  const std::string blob = gzip("content");
   std::string header = blob.substr(0, 10);
-  header[3] = 0x1c;  // FEXTRA, FNAME, FCOMMENT.
-  const Decoded decoded = decode(header +
-                                     std::string("\x04\x00"
-                                                 "abcd",
-                                                 6) +
-                                     std::string("name\0", 5) + std::string("comment\0", 8) + body,
-                                 1);
-  EXPECT_EQ(decoded.error, "");
-  EXPECT_EQ(decoded.text, "content");
+  header[3] = 0x1e;  // FHCRC, FEXTRA, FNAME, FCOMMENT.
+  header += std::string(
+                "\x04\x00"
+                "abcd",
+                6) +
+            std::string("name\0", 5) + std::string("comment\0", 8);
+  const std::uint32_t crc = crc32_gzip_refl(0, reinterpret_cast<const std::uint8_t*>(header.data()), header.size());
+  const std::string sum{static_cast<char>(crc & 0xffU), static_cast<char>(crc >> 8U & 0xffU)};
+  for (const std::size_t step : {1UL, 7UL, SIZE_MAX}) {
+    const Decoded decoded = decode(header + sum + blob.substr(10) + blob, step);
+    EXPECT_EQ(decoded.error, "");
+    EXPECT_EQ(decoded.text, "contentcontent");
+  }
+  const std::string wrong{sum[0], static_cast<char>(sum[1] ^ 1)};
+  EXPECT_NE(decode(header + wrong + blob.substr(10)).error, "");
+  for (std::size_t size = 3; size < header.size() + 2; ++size) {
+    EXPECT_NE(decode((header + sum).substr(0, size)).error, "") << size;
+  }
 }
 
 TEST(Decoder, ChecksTheTrailerOfEveryMember) {

@@ -141,7 +141,7 @@ TEST(Hostile, MoreThanTheLimits) {
   expect_refused(many, "more than 10 entries", options);
   options = {};
   options.limits.bytes = 1U << 20U;
-  expect_refused(TarWriter().file("f", std::string(2U << 20U, 'x')), "larger than", options);
+  expect_refused(TarWriter().file("f", std::string(2U << 20U, 'x')), "entry \"f\": its files exceed", options);
   expect_refused(TarWriter().add({.name = "hole",
                                   .pax = {{"GNU.sparse.size", "1099511627776"},
                                           {"GNU.sparse.numblocks", "0"},
