@@ -1,6 +1,7 @@
 #!/bin/sh
 # Unpacking the layers of an image, two at once, on one file system: our engine against `igzip -d | tar -x`.
 # usage: unpack.sh [BUILD_DIR [CSV]]     (default: build/release docs/results/unpack-engine.csv)
+# PARTS: what the layers are made of, a layer each: folders below / with commas between.
 # LAYERS: ready layers (*.tar.gz), bottom first; default: made once from this machine's packages, below WORK.
 # WORK (/var/tmp/paceline-unpack): where layers are made and unpacked; its file system is what is measured. REPS (5).
 # SYSTEMS ("engine engine-1 floor"): engine-1 has no helper threads. PREFIX: a command each run is started with.
@@ -27,8 +28,8 @@ mkdir -p "$work" "$(dirname "$csv")"
 make_layers() {
   mkdir -p "$work/layers"
   number=0
-  for parts in ${PARTS:-usr/bin usr/lib/x86_64-linux-gnu usr/share/doc,usr/share/man usr/include,usr/src \
-    usr/lib/python3,usr/share/gocode usr/lib/gcc,usr/share/perl,usr/share/locale}; do
+  for parts in ${PARTS:-usr/bin usr/lib/python3 usr/share/doc,usr/share/man usr/include usr/share/gocode \
+    usr/lib/gcc,usr/share/perl,usr/share/locale}; do
     layer=$work/layers/$number.tar.gz
     if [ ! -e "$layer" ]; then
       # shellcheck disable=SC2046  # The parts are words.
