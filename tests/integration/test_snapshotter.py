@@ -22,8 +22,8 @@ def test_pull_run_and_remove(snapshot_node, push, way):
     node, pushed = snapshot_node, push()
     node.containerd.pull(pushed.reference, local=way == "local")
     pushed.assert_fetched_once_by_the_daemon()
-    assert node.containerd.run_image(pushed.reference) == pushed.image.output
     assert len(snapshots_of(node)) == len(pushed.image.layers)
+    assert node.containerd.run_image(pushed.reference) == pushed.image.output
     node.containerd.remove(pushed.reference)
     assert snapshots_of(node) == []
 
