@@ -13,8 +13,6 @@ namespace {
 
 /// An archive walks a tree depth first: its current path and some neighbours are what is asked for again.
 constexpr std::size_t kMaxOpen = 64;
-/// As containerd's resolver counts (continuity/fs, RootPath).
-constexpr unsigned kMaxLinks = 255;
 constexpr mode_t kImplicitMode = 0755;
 
 int open_directory(int parent, const std::string& name) {

@@ -15,6 +15,9 @@ inline constexpr std::size_t kMaxPathBytes = 4095;
 /// Folders within each other. Images stay below 40; removing a tree takes a descriptor a level.
 inline constexpr std::size_t kMaxPathDepth = 256;
 
+/// Links on the way to a file, as containerd's resolver counts them (continuity/fs, RootPath).
+inline constexpr unsigned kMaxLinks = 255;
+
 /// "a/b" of "./a//c/../b/", "" of "/" and "."; a leading slash is dropped, a leading ".." stays.
 std::string clean_path(std::string_view path);
 /// The same for a link's target seen from a folder of the root: what would leave the root stays at it, as in a chroot.

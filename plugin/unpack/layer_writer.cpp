@@ -332,19 +332,27 @@ Status LayerWriter::finish() {
 }
 
 Status LayerWriter::set_folder_times(const FolderTimes& times) {
-  auto path = parse_entry_path(times.path);
-  if (!path) return fail(path.error());
-  auto folder = directories_.find(path->folder);
-  if (!folder && removed_any_) return {};  // Removed by a later entry, or replaced by something else.
-  if (!folder) return fail(folder.error());
-  const FileAt file{(*folder)->fd, path->name.c_str()};
-  if (!removed_any_) return set_times(file, times.metadata);
-  struct stat info {};
-  if (::fstatat(file.folder, file.name, &info, AT_SYMLINK_NOFOLLOW) != 0) return {};
-  if (!S_ISLNK(info.st_mode)) return set_times(file, times.metadata);
-  auto followed = directories_.find(times.path);  // A folder replaced by a link: containerd's times go where it leads.
-  if (!followed) return {};
-  return set_times({(*followed)->fd, ".", (*followed)->fd}, times.metadata);
+  // A later entry may have put a link in the folder's place: containerd's times then go where that leads.
+  std::string at = times.path;
+  for (unsigned links = 0; links < kMaxLinks; ++links) {
+    auto path = parse_entry_path(at);
+    if (!path) return fail(path.error());
+    auto folder = directories_.find(path->folder);
+    if (!folder && removed_any_) return {};  // Removed by a later entry, or replaced by something else.
+    if (!folder) return fail(folder.error());
+    const char* name = path->name.empty() ? "." : path->name.c_str();
+    if (removed_any_) {
+      char target[kMaxPathBytes];
+      const ssize_t size = ::readlinkat((*folder)->fd, name, target, sizeof(target));
+      if (size < 0 && errno == ENOENT) return {};
+      if (size >= 0) {
+        at = resolve_path((*folder)->path, {target, static_cast<std::size_t>(size)});
+        continue;
+      }
+    }
+    return set_times({(*folder)->fd, name}, times.metadata);
+  }
+  return {};
 }
 
 Unfinished LayerWriter::take_unfinished() {

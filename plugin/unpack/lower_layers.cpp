@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <list>
 #include <map>
 #include <string_view>
 
@@ -89,19 +90,31 @@ Status take_attributes(int folder, int lower, const struct stat& info, bool desc
   return described ? Status() : set_times(file, metadata);
 }
 
-Status finish_directory(int layer, const ImplicitDirectory& directory, std::span<const int> lowers) {
+/// What mkdir gives a folder in one that hands its group down. The outer folder got its own group only just now.
+Status inherit_group(int layer, const std::string& path, int folder) {
+  const std::size_t slash = path.rfind('/');
+  const UniqueFd outer = open_in(layer, slash == std::string::npos ? "" : path.substr(0, slash), O_PATH);
+  struct stat info {};
+  if (!outer || ::fstat(outer.get(), &info) != 0) return fail(errno_error(errno, "look at the outer folder"));
+  if ((info.st_mode & S_ISGID) == 0) return {};
+  if (::fchown(folder, static_cast<uid_t>(-1), info.st_gid) != 0) return fail(errno_error(errno, "set group"));
+  return {};
+}
+
+/// `lowers` resolve as containerd does, which differs from the kernel in "link/.." of a link's target.
+Status finish_directory(int layer, const ImplicitDirectory& directory, std::list<Directories>& lowers) {
   const UniqueFd folder = open_in(layer, directory.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!folder) return fail(errno_error(errno, "open"));
-  for (const int lower : lowers) {
-    const UniqueFd found = open_in(lower, directory.path, O_PATH);
-    if (!found && errno == ENOENT) continue;
-    if (!found && errno == ENOTDIR) return {};
+  for (Directories& lower : lowers) {
+    auto found = lower.find(directory.path);
+    if (!found && found.error().code == Code::kNotFound) continue;
+    if (!found && found.error().code == Code::kInvalidArgument) break;  // What is below is replaced, not continued.
+    if (!found) return fail(found.error().context("look into a lower layer"));
     struct stat info {};
-    if (!found || ::fstat(found.get(), &info) != 0) return fail(errno_error(errno, "look into a lower layer"));
-    if (!S_ISDIR(info.st_mode)) return {};  // What is below is replaced, not continued.
-    return take_attributes(folder.get(), found.get(), info, directory.described);
+    if (::fstat((*found)->fd, &info) != 0) return fail(errno_error(errno, "look into a lower layer"));
+    return take_attributes(folder.get(), (*found)->fd, info, directory.described);
   }
-  return {};
+  return directory.described ? Status() : inherit_group(layer, directory.path, folder.get());
 }
 
 bool is_whiteout(const struct stat& info) { return S_ISCHR(info.st_mode) && info.st_rdev == makedev(0, 0); }
@@ -198,8 +211,10 @@ Status finish_layer(int layer, const Unfinished& unfinished, std::span<const int
     auto status = finish_link(layer, link, lowers, copies);
     if (!status) return fail(status.error().context("hard link " + printable(link.path.full())));
   }
+  std::list<Directories> folders;
+  for (const int lower : lowers) folders.emplace_back(lower);
   for (const ImplicitDirectory& directory : unfinished.directories) {
-    auto status = finish_directory(layer, directory, lowers);
+    auto status = finish_directory(layer, directory, folders);
     if (!status) return fail(status.error().context("folder " + printable(directory.path)));
   }
   return {};

@@ -100,6 +100,19 @@ TEST_F(LowerLayers, LinksOfALowerLayerAreFollowedInsideIt) {
   EXPECT_EQ(top.info("out").st_mode, bottom.info("").st_mode);  // The lower layer's root, not its parent.
 }
 
+TEST_F(LowerLayers, FoldersOfNoLayerInheritTheOuterFoldersGroup) {
+  Unpacked bottom;
+  ASSERT_EQ(bottom.unpack(TarWriter().add({.name = "local", .type = '5', .mode = 02775, .gid = 50}).finish()), "");
+  Unpacked top;
+  ASSERT_EQ(top.unpack(TarWriter().file("local/lib/sub/f", "").finish()), "");
+  ASSERT_EQ(top.finish({&bottom}), "");
+  EXPECT_EQ(top.info("local").st_mode & 07777U, 02775U);
+  EXPECT_EQ(top.info("local/lib").st_gid, 50U);
+  EXPECT_EQ(top.info("local/lib").st_mode & 07777U, 0755U);
+  EXPECT_EQ(top.info("local/lib/sub").st_gid, 0U);
+  EXPECT_EQ(top.info("local/lib/sub/f").st_gid, 0U);
+}
+
 TEST_F(LowerLayers, HardLinksToLowerFilesBecomeCopies) {
   Unpacked bottom;
   ASSERT_EQ(bottom.unpack(TarWriter()
