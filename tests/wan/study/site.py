@@ -15,6 +15,7 @@ from lane import Lane, LinkSpec
 
 PORT = 5000
 SAMPLES = 30  # looks at the link during a pull, about
+LATEST_MS = 12  # One in a hundred packets later than that: the machine was too busy to be a link.
 
 
 class Stopped(Exception):
@@ -115,6 +116,9 @@ class Site:
             stats = self._lane.stats()
             out.seek(0)
             output = out.read().decode(errors="replace")
+        if stats["lateness_p99_us"] > 1000 * LATEST_MS:
+            raise PullFailed(f"the link was {stats['lateness_p99_us'] / 1000:.0f} ms late for one packet in a hundred: the machine was busy, "
+                             "the pull does not count; run the study again for it")
         if child.returncode != 0:
             raise PullFailed(f"{pathlib.Path(str(argv[0])).name} ended with {child.returncode}: {output[-1500:]}")
         mean = sum(held) / len(held) if held else float(stats["connections_max"])
