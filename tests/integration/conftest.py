@@ -28,7 +28,8 @@ def pytest_generate_tests(metafunc):
                  if way == "default" or found[suite].has_transfer_service]
         metafunc.parametrize("version, way", pairs, indirect=["version"], scope="session")
     elif "version" in metafunc.fixturenames:
-        metafunc.parametrize("version", SUITES, indirect=True, scope="session")
+        one = metafunc.definition.get_closest_marker("one_version")
+        metafunc.parametrize("version", SUITES[:1] if one else SUITES, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")

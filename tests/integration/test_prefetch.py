@@ -68,6 +68,7 @@ def test_a_pull_joins_a_prefetch_under_way(node, push):
 CAP = 500_000  # bytes a second
 
 
+@pytest.mark.one_version
 @pytest.mark.parametrize("key", ["prefetch.bytes_per_second", "concurrency.prefetch_bytes_per_second"])
 def test_a_cap_holds_within_ranges_until_the_image_is_wanted(make_node, push, key):
     node = make_node(settings={key: CAP}).start()
