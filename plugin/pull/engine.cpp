@@ -16,6 +16,8 @@ constexpr Duration kBeat = milliseconds(250);
 constexpr std::uint64_t kBeatsPerMemorySave = 20;
 // Hashing starts when it is worth a task: about 2 ms of work.
 constexpr std::uint64_t kHashStep = 4U << 20U;
+// Who unpacks a blob while it grows is told of its prefix that often: about a millisecond of inflating.
+constexpr std::uint64_t kPrefixStep = 1U << 20U;
 // Locating blocks on token services; more than a few at once gains nothing, one slow host must not stop the others.
 constexpr unsigned kLocators = 8;
 
@@ -178,8 +180,19 @@ void TransferEngine::make_foreground(PullKey pull) {
   }
 }
 
+/// Tells the flight table how far the blob is there without a gap, once that is `step` bytes more, or all.
+void TransferEngine::publish_prefix(BlobFetch& blob, std::uint64_t step) {
+  const std::uint64_t prefix = blob.file->prefix();
+  const bool due = prefix < blob.published_prefix || prefix == blob.size || prefix - blob.published_prefix >= step;
+  if (!due || prefix == blob.published_prefix) return;
+  blob.published_prefix = prefix;
+  flights_.advance(blob.digest, prefix);
+}
+
 void TransferEngine::pump_hash(const Blob& blob) {
-  if (blob->hashing || blob->file == nullptr || blob->failed) return;
+  if (blob->file == nullptr || blob->failed) return;
+  publish_prefix(*blob, kPrefixStep);
+  if (blob->hashing) return;
   const std::uint64_t prefix = blob->file->prefix();
   const bool complete = prefix == blob->size;
   if (!complete && prefix - blob->file->hashed() < kHashStep) return;
@@ -297,6 +310,7 @@ void TransferEngine::housekeeping() {
     const std::uint64_t received = blob->counters->received.load();
     flights_.progress(digest, std::min(received, blob->size));
     if (blob->file == nullptr || blob->stage == BlobFetch::Stage::kFinishing) continue;
+    publish_prefix(*blob, 1);
     // After a crash at most a beat's bytes are fetched again; a beat touches no more blobs than there are streams.
     if (received != blob->saved_at) {
       blob->saved_at = received;

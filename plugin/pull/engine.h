@@ -117,6 +117,7 @@ class TransferEngine final : public RangeStreamOwner {
 
   // A blob's life and the passing of time (engine.cpp)
   void pump_hash(const Blob& blob);
+  void publish_prefix(BlobFetch& blob, std::uint64_t step);
   void hashed(const Blob& blob, const Status& status, bool finished);
   void abandon(const Blob& blob, const Error& why);
   void land(const Blob& blob, const Status& outcome);

@@ -281,7 +281,7 @@ class PullManager::Impl {
 
   void follow_manifest(const RepositoryPtr& repository, const oci::Reference& image, const registry::Document& document,
                        const oci::Manifest& manifest) {
-    if (join_running(repository, document.digest)) return;
+    if (join_running(repository, document.digest)) return tell_listener(manifest);
     begin(add_mirror(repository, image, std::nullopt), repository, document.digest, manifest);
   }
 
@@ -346,8 +346,13 @@ class PullManager::Impl {
       if (auto job = claim(record, i, (*blobs)[i], repository)) jobs.push_back(std::move(*job));
     }
     if (!jobs.empty()) engine_.fetch(record->key, record->foreground(), repository, std::move(jobs));
+    if (record->foreground()) tell_listener(manifest);
     save_journal();
     if (record->all_landed()) end(record, {}, {});
+  }
+
+  void tell_listener(const oci::Manifest& manifest) {
+    if (services_.listener != nullptr) services_.listener->planned(manifest);
   }
 
   /// Makes sure of one blob: it is here, or in flight with this pull waiting for it. Answers a job when this pull is

@@ -21,6 +21,7 @@
 #include "plugin/oci/platform.h"
 #include "plugin/oci/reference.h"
 #include "plugin/pull/flight_table.h"
+#include "plugin/pull/plan_listener.h"
 #include "plugin/pull/snapshot.h"
 #include "plugin/registry/repository.h"
 #include "plugin/store/store.h"
@@ -40,7 +41,8 @@ struct PullServices {
   registry::Registries& registries;
   store::Store& store;
   FlightTable& flights;
-  std::filesystem::path state;  ///< Folder for what survives a restart: pulls under way, path memory.
+  std::filesystem::path state;       ///< Folder for what survives a restart: pulls under way, path memory.
+  PlanListener* listener = nullptr;  ///< Told of foreground pulls; may be null.
 };
 
 class PullManager {

@@ -230,6 +230,13 @@ Result<bool> SnapshotTable::has_layer(const std::string& chain_id, const std::st
   return query.next();
 }
 
+Result<std::optional<FolderId>> SnapshotTable::folder_of_layer(const std::string& chain_id) {
+  Query query(database_, "SELECT folder FROM snapshots WHERE layer = ? LIMIT 1", std::string_view(chain_id));
+  const auto row = query.next();
+  if (!row) return fail(row.error());
+  return *row ? std::optional<FolderId>(query.integer(0)) : std::nullopt;
+}
+
 Result<bool> SnapshotTable::share_layer(const std::string& chain_id, const std::string& parent, const Labels& labels,
                                         WallTime now) {
   FolderId folder = 0;

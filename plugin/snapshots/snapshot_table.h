@@ -63,6 +63,8 @@ class SnapshotTable {
 
   /// Whether there is a snapshot of the layer, of Paceline's own making, on this parent.
   Result<bool> has_layer(const std::string& chain_id, const std::string& parent);
+  /// Where the files of the layer are, if it is here on whatever parent.
+  Result<std::optional<FolderId>> folder_of_layer(const std::string& chain_id);
   /// Makes one from the files of the same layer on another parent; false when there is none.
   Result<bool> share_layer(const std::string& chain_id, const std::string& parent, const Labels& labels, WallTime now);
   /// Makes one with a folder of its own, which is the caller's to fill.

@@ -212,6 +212,13 @@ Result<bool> Snapshotter::find_layer(const std::string& chain_id, const std::str
   return find_layer_locked(chain_id, parent, labels);
 }
 
+Result<std::optional<std::filesystem::path>> Snapshotter::files_of_layer(const std::string& chain_id) {
+  const std::lock_guard lock(mutex_);
+  const auto folder = table_.folder_of_layer(chain_id);
+  if (!folder) return fail(folder.error());
+  return *folder ? std::optional(folders_->files(**folder)) : std::nullopt;
+}
+
 Result<bool> Snapshotter::find_layer_locked(const std::string& chain_id, const std::string& parent,
                                             const Labels& labels) {
   const auto there = table_.has_layer(chain_id, parent);

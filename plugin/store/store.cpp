@@ -1,5 +1,11 @@
 #include "plugin/store/store.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "plugin/base/files.h"
 #include "plugin/store/parts.h"
 
 namespace paceline::store {
@@ -39,6 +45,17 @@ Result<BlobInfo> Store::adopt(const Digest& digest) { return impl_->parts.files.
 
 Result<std::shared_ptr<const OpenBlob>> Store::open_blob(const Digest& digest) {
   return impl_->parts.files.open(digest);
+}
+
+Result<std::shared_ptr<const OpenBlob>> Store::open_growing(const Digest& digest) {
+  // A download becomes a blob by one rename, so it is looked for first.
+  const auto path = impl_->parts.layout.fetch_folder(digest) / "data";
+  auto fd = open_file(path, O_RDONLY | O_NOFOLLOW);
+  if (!fd && fd.error().code == Code::kNotFound) return open_blob(digest);
+  if (!fd) return fail(fd.error());
+  struct stat about {};
+  if (::fstat(fd->get(), &about) != 0) return fail(errno_error(errno, "stat " + path.string()));
+  return std::make_shared<const OpenBlob>(OpenBlob{std::move(*fd), static_cast<std::uint64_t>(about.st_size)});
 }
 
 Status Store::remove(const Digest& digest) { return impl_->parts.files.remove(digest); }

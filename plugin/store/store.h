@@ -103,6 +103,9 @@ class Store {
   Result<BlobInfo> adopt(const Digest& digest);
   /// Cached, shared descriptor for reading; marks the blob as used.
   Result<std::shared_ptr<const OpenBlob>> open_blob(const Digest& digest);
+  /// The same for a blob that is still being fetched: only what lies below the download's prefix may be read, and is
+  /// not verified yet. The descriptor outlives the landing. kNotFound when neither blob nor download is there.
+  Result<std::shared_ptr<const OpenBlob>> open_growing(const Digest& digest);
   /// containerd deletes a listed blob: unlinked, or, while pinned, hidden again. kNotFound when not listed.
   Status remove(const Digest& digest);
   /// Drops a hidden, unpinned blob. kFailedPrecondition when listed, pinned or claimed.

@@ -45,6 +45,24 @@ TEST(FlightTable, EveryWaiterHearsTheOutcomeOnce) {
   EXPECT_EQ(heard, 3);
 }
 
+TEST(FlightTable, WhoFollowsHearsEveryChangeOfThePrefix) {
+  FlightTable flights;
+  std::vector<std::uint64_t> prefixes;
+  const auto advanced = [&](std::uint64_t prefix) { prefixes.push_back(prefix); };
+  int landed = 0;
+  EXPECT_FALSE(flights.follow(kBlob, advanced, [&](const Status&) { ++landed; }));
+  flights.take_off(kBlob, 10);
+  ASSERT_TRUE(flights.follow(kBlob, advanced, [&](const Status&) { ++landed; }));
+  flights.advance(kBlob, 4);
+  flights.advance(kBlob, 4);
+  EXPECT_EQ(flights.find(kBlob)->prefix, 4U);
+  flights.advance(kBlob, 0);  // Fetched anew.
+  flights.land(kBlob, {});
+  flights.advance(kBlob, 10);
+  EXPECT_EQ(prefixes, (std::vector<std::uint64_t>{4, 0}));
+  EXPECT_EQ(landed, 1);
+}
+
 TEST(FlightTable, WaitingForNothingAnswersAtOnce) {
   FlightTable flights;
   EXPECT_FALSE(flights.wait(kBlob, [](const Status&) { FAIL(); }));
