@@ -1,0 +1,100 @@
+// Unpacks the layers of every image that containerd pulls while their bytes arrive, and gives them to the snapshotter
+// when containerd asks for them. Each layer is unpacked on its own, bottom layers first, as many at once as there are
+// cores; what it leaves open is taken from the layers below once they are there. On offer is only what has the right
+// digest and the right diffID. Whatever goes wrong, containerd unpacks the layer itself: there is no answer then.
+//
+// Thread rule: any thread; no call waits. Borrows its services. Nothing may announce plans or land flights any more
+// when it is destroyed.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "plugin/base/clock.h"
+#include "plugin/base/worker_pool.h"
+#include "plugin/layers/layer_folders.h"
+#include "plugin/layers/layer_job.h"
+#include "plugin/pull/flight_table.h"
+#include "plugin/pull/plan_listener.h"
+#include "plugin/snapshots/layer_provider.h"
+#include "plugin/snapshots/snapshotter.h"
+#include "plugin/store/store.h"
+#include "plugin/unpack/worker_slots.h"
+
+namespace paceline::layers {
+
+struct UnpackerServices {
+  store::Store& store;
+  pull::FlightTable& flights;
+  snapshots::Snapshotter& snapshotter;
+  LayerFolders& folders;
+  const Clock& clock;
+};
+
+class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerProvider {
+ public:
+  LayerUnpacker(const UnpackerServices& services, unsigned workers);
+  ~LayerUnpacker() override;
+  LayerUnpacker(const LayerUnpacker&) = delete;
+  LayerUnpacker& operator=(const LayerUnpacker&) = delete;
+
+  void planned(const oci::Manifest& manifest) override;
+  void request(const std::string& chain_id, TimePoint deadline, Answer answer) override;
+  /// Answers who waits, gives up what is under way, and takes nothing more.
+  void stop();
+
+ private:
+  using Job = std::shared_ptr<LayerJob>;
+  struct Request {
+    std::string chain_id;
+    TimePoint deadline;
+    Answer answer;
+  };
+  struct Verdict {
+    Answer answer;
+    std::optional<snapshots::UnpackedLayer> layer;
+  };
+
+  void plan(const oci::Manifest& manifest);
+  void work(const Job& job);
+  Status unpack(LayerJob& job);
+  Status find_in_snapshotter(LayerJob& job);
+  void finish_what_can_be();
+  Status finish(LayerJob& job);
+  [[nodiscard]] Job next_to_finish() const;
+  void resolve(const Job& job, const Status& outcome);
+
+  void answer_requests();
+  /// Empty: the request goes on waiting.
+  std::optional<Verdict> judge(Request& request);
+  void keep_time(const std::stop_token& stop);
+  void drop_expired();
+  [[nodiscard]] bool is_expired(const LayerJob& job) const;
+
+  const UnpackerServices services_;
+  unpack::WorkerSlots slots_;
+  std::stop_source stop_;
+
+  std::mutex mutex_;  // Guards what follows, and the state of every job.
+  std::condition_variable_any time_;
+  std::unordered_map<std::string, Job> jobs_;  // By chain ID.
+  std::vector<Request> requests_;
+  bool new_request_ = false;  // Its deadline may be the next.
+  std::vector<pull::WaitId> waits_;  // For configs.
+  unsigned plans_under_way_ = 0;
+
+  // Last, so that their threads end before what they use; each may post to the ones before it.
+  WorkerPool remover_{"layer-rm", 1};
+  WorkerPool workers_;
+  WorkerPool planner_{"layer-plan", 1};
+  std::jthread timer_;
+};
+
+}  // namespace paceline::layers

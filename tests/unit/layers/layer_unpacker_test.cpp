@@ -1,0 +1,211 @@
+#include "plugin/layers/layer_unpacker.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <future>
+
+#include "tests/unit/layers/layers_test.h"
+
+namespace paceline::layers {
+namespace {
+
+using namespace std::chrono_literals;
+using test::TarWriter;
+using Layer = std::optional<snapshots::UnpackedLayer>;
+
+struct Image {
+  oci::Manifest manifest;
+  std::string config;
+  std::vector<Digest> chain_ids;
+};
+
+class LayerUnpackerTest : public LayersTest {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    open();
+  }
+  void TearDown() override { unpacker_.reset(); }
+
+  void open() {
+    unpacker_.reset();
+    folders_ = LayerFolders::open(root() / "layers", 0).value();
+    unpacker_ =
+        std::make_unique<LayerUnpacker>(UnpackerServices{*store_, flights_, *snapshotter_, *folders_, clock_}, 2);
+  }
+
+  static Image image(const std::vector<std::string>& tars) {
+    Image image;
+    std::string list;
+    for (const auto& tar : tars) {
+      const auto blob = test::gzip(tar);
+      oci::Descriptor layer;
+      layer.digest = sha256(blob);
+      layer.size = blob.size();
+      layer.media_type = "application/vnd.oci.image.layer.v1.tar+gzip";
+      image.manifest.layers.push_back(layer);
+      const auto diff_id = sha256(tar);
+      image.chain_ids.push_back(image.chain_ids.empty() ? diff_id : chain_id(image.chain_ids.back(), diff_id));
+      list += (list.empty() ? "\"" : ",\"") + diff_id.to_string() + "\"";
+    }
+    image.config = R"({"rootfs":{"type":"layers","diff_ids":[)" + list + "]}}";
+    image.manifest.config.digest = sha256(image.config);
+    image.manifest.config.size = image.config.size();
+    return image;
+  }
+
+  std::future<Layer> request(const Digest& chain_id, Duration patience = 60s) {
+    auto promise = std::make_shared<std::promise<Layer>>();
+    auto future = promise->get_future();
+    unpacker_->request(chain_id.to_string(), clock_.now() + patience,
+                       [promise](Layer layer) { promise->set_value(std::move(layer)); });
+    return future;
+  }
+
+  [[nodiscard]] std::size_t folders() const {
+    const auto items = std::filesystem::directory_iterator(root() / "layers");
+    return static_cast<std::size_t>(std::distance(begin(items), end(items)));
+  }
+
+  std::unique_ptr<LayerFolders> folders_;
+  std::unique_ptr<LayerUnpacker> unpacker_;
+  const std::string bottom_ = TarWriter().folder("etc", 0700).file("etc/a", "1").finish();
+  const std::string top_ = TarWriter().file("etc/b", "2").finish();
+};
+
+TEST_F(LayerUnpackerTest, AnswersWithTheLayersOfAPlan) {
+  const auto planned = image({bottom_, top_});
+  keep(planned.config);
+  for (const auto& tar : {bottom_, top_}) keep(test::gzip(tar));
+  unpacker_->planned(planned.manifest);
+  const auto bottom = request(planned.chain_ids[0]).get();
+  ASSERT_TRUE(bottom);
+  EXPECT_EQ(content(bottom->files / "etc/a"), "1");
+  ASSERT_TRUE(bottom->usage);
+  // As a snapshot it is under another path: the layer above finds it all the same.
+  ASSERT_TRUE(snapshotter_->adopt_layer(planned.chain_ids[0].to_string(), "", {}, *bottom));
+  const auto top = request(planned.chain_ids[1]).get();
+  ASSERT_TRUE(top);
+  EXPECT_EQ(content(top->files / "etc/b"), "2");
+  struct stat about {};
+  ASSERT_EQ(::lstat((top->files / "etc").c_str(), &about), 0);
+  EXPECT_EQ(about.st_mode & 07777U, 0700U);
+  EXPECT_FALSE(request(planned.chain_ids[0]).get()) << "a layer is given away once";
+}
+
+TEST_F(LayerUnpackerTest, WaitsForConfigAndBlobs) {
+  const auto planned = image({bottom_});
+  Arrival config(*store_, flights_, planned.config);
+  Arrival blob(*store_, flights_, test::gzip(bottom_));
+  unpacker_->planned(planned.manifest);
+  auto layer = request(planned.chain_ids[0]);
+  config.land();
+  blob.bring(10);
+  blob.land();
+  ASSERT_TRUE(layer.get());
+}
+
+TEST_F(LayerUnpackerTest, TheUpperLayersMayComeFirst) {
+  const auto planned = image({bottom_, top_});
+  keep(planned.config);
+  keep(test::gzip(top_));
+  Arrival blob(*store_, flights_, test::gzip(bottom_));
+  unpacker_->planned(planned.manifest);
+  auto top = request(planned.chain_ids[1]);
+  blob.land();
+  const auto layer = top.get();
+  ASSERT_TRUE(layer);
+  struct stat about {};
+  ASSERT_EQ(::lstat((layer->files / "etc").c_str(), &about), 0);
+  EXPECT_EQ(about.st_mode & 07777U, 0700U);
+}
+
+TEST_F(LayerUnpackerTest, OffersNothingBeforeTheBlobIsVerified) {
+  const auto planned = image({bottom_});
+  keep(planned.config);
+  const auto bytes = test::gzip(bottom_);
+  Arrival blob(*store_, flights_, bytes);
+  unpacker_->planned(planned.manifest);
+  blob.bring(bytes.size());
+  EXPECT_FALSE(request(planned.chain_ids[0], 20ms).get());
+  blob.land();
+  EXPECT_TRUE(request(planned.chain_ids[0]).get());
+}
+
+TEST_F(LayerUnpackerTest, AnswersWithNothingWhereItCannotHelp) {
+  EXPECT_FALSE(request(sha256("of no plan")).get());
+
+  const auto planned = image({bottom_, top_});
+  keep(planned.config);
+  Arrival blob(*store_, flights_, test::gzip(bottom_));
+  keep(test::gzip(top_));
+  unpacker_->planned(planned.manifest);
+  auto bottom = request(planned.chain_ids[0]);
+  auto top = request(planned.chain_ids[1]);
+  blob.fail_with({Code::kUnavailable, "the registry went away"});
+  EXPECT_FALSE(bottom.get());
+  EXPECT_FALSE(top.get()) << "it lacks what the layer below would have given";
+  unpacker_.reset();  // Until all that was posted is done.
+  EXPECT_EQ(folders(), 0U);
+}
+
+TEST_F(LayerUnpackerTest, ALayerOfAnotherDiffIdIsNotOffered) {
+  auto planned = image({bottom_});
+  planned.manifest.layers[0].digest = keep(test::gzip(top_));
+  keep(planned.config);
+  unpacker_->planned(planned.manifest);
+  EXPECT_FALSE(request(planned.chain_ids[0]).get());
+}
+
+TEST_F(LayerUnpackerTest, StopAnswersWhoWaits) {
+  const auto planned = image({bottom_});
+  keep(planned.config);
+  Arrival blob(*store_, flights_, test::gzip(bottom_));
+  unpacker_->planned(planned.manifest);
+  auto layer = request(planned.chain_ids[0]);
+  unpacker_->stop();
+  EXPECT_FALSE(layer.get());
+  EXPECT_FALSE(request(planned.chain_ids[0]).get());
+}
+
+TEST_F(LayerUnpackerTest, TakesTheLowerLayersOfTheSnapshotter) {
+  const auto lower = image({bottom_});
+  keep(lower.config);
+  keep(test::gzip(bottom_));
+  unpacker_->planned(lower.manifest);
+  ASSERT_TRUE(
+      snapshotter_->adopt_layer(lower.chain_ids[0].to_string(), "", {}, request(lower.chain_ids[0]).get().value()));
+  open();
+  const auto both = image({bottom_, top_});
+  keep(both.config);
+  keep(test::gzip(top_));
+  unpacker_->planned(both.manifest);
+  const auto top = request(both.chain_ids[1]).get();
+  ASSERT_TRUE(top);
+  struct stat about {};
+  ASSERT_EQ(::lstat((top->files / "etc").c_str(), &about), 0);
+  EXPECT_EQ(about.st_mode & 07777U, 0700U);
+  EXPECT_EQ(folders(), 1U);
+}
+
+TEST_F(LayerUnpackerTest, RemovesWhatAnEarlierProcessLeft) {
+  std::filesystem::create_directories(root() / "layers/0/deep/er");
+  open();
+  EXPECT_EQ(folders(), 0U);
+}
+
+TEST_F(LayerUnpackerTest, UnpacksNothingOntoAFullDisk) {
+  unpacker_.reset();
+  folders_ = LayerFolders::open(root() / "layers", UINT64_MAX).value();
+  unpacker_ = std::make_unique<LayerUnpacker>(UnpackerServices{*store_, flights_, *snapshotter_, *folders_, clock_}, 2);
+  const auto planned = image({bottom_});
+  keep(planned.config);
+  keep(test::gzip(bottom_));
+  unpacker_->planned(planned.manifest);
+  EXPECT_FALSE(request(planned.chain_ids[0]).get());
+  EXPECT_EQ(folders(), 0U);
+}
+
+}  // namespace
+}  // namespace paceline::layers
