@@ -46,6 +46,7 @@ struct Config {
   struct SnapshotterSection {
     bool enabled = false;
     std::filesystem::path root;  ///< Empty: <root>/snapshotter.
+    bool unpack_ahead = true;    ///< Unpack the layers of what containerd pulls while they arrive.
     bool operator==(const SnapshotterSection&) const = default;
   } snapshotter;
 

@@ -117,6 +117,11 @@ const std::vector<Key<Config>>& keys() {
             "snapshotter.root", Takes::kRestart, Path{.may_be_empty = true},
             [](auto& own) -> auto& { return own.snapshotter.root; },
             "Folder of the snapshots; empty: `<root>/snapshotter`. Its file system must be fit for overlayfs."),
+        key<Config>(
+            "snapshotter.unpack_ahead", Takes::kRestart, Flag{},
+            [](auto& own) -> auto& { return own.snapshotter.unpack_ahead; },
+            "Whether the layers of an image that containerd pulls are unpacked while they arrive, so that the "
+            "snapshotter has them when containerd asks."),
 
         key<Config>(
             "mirror.enabled", Takes::kRestart, Flag{}, [](auto& own) -> auto& { return own.mirror.enabled; },

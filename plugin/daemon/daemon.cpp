@@ -5,8 +5,10 @@
 #include <grpcpp/server_builder.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <thread>
 
 #include "plugin/base/files.h"
 #include "plugin/base/log.h"
@@ -39,6 +41,8 @@ std::filesystem::path snapshotter_folder(const config::Config& config) {
   return config.snapshotter.root.empty() ? config.root / "snapshotter" : config.snapshotter.root;
 }
 
+unsigned unpacking_threads() { return std::clamp(std::thread::hardware_concurrency(), 2U, 8U); }
+
 net::NetworkOptions network_options(const config::Config& config) {
   auto options = net::NetworkOptions::from_environment();
   options.host_connections = config.concurrency.max_streams;
@@ -68,8 +72,20 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config) {
       {.content = content_folder(config), .quota = config.store.quota, .free_floor = config.store.free_floor}, *clock);
   if (!store) return fail(store.error());
 
-  std::unique_ptr<Daemon> daemon(new Daemon(config, std::move(*lock), std::move(clock), std::move(*store)));
-  if (auto opened = daemon->open_snapshotter(); !opened) return fail(opened.error());
+  std::unique_ptr<snapshots::Snapshotter> snapshotter;
+  std::unique_ptr<layers::LayerFolders> layer_folders;
+  if (config.snapshotter.enabled) {
+    auto opened = snapshots::Snapshotter::open(snapshotter_folder(config), *clock);
+    if (!opened) return fail(opened.error());
+    snapshotter = std::move(*opened);
+    // Also when nothing is unpacked ahead any more: what is left there goes.
+    auto folders = layers::LayerFolders::open(snapshotter_folder(config) / "layers", config.store.free_floor);
+    if (!folders) return fail(folders.error());
+    if (config.snapshotter.unpack_ahead) layer_folders = std::move(*folders);
+  }
+
+  std::unique_ptr<Daemon> daemon(new Daemon(config, std::move(*lock), std::move(clock), std::move(*store),
+                                            std::move(snapshotter), std::move(layer_folders)));
   if (auto started = daemon->start_mirror(); !started) return fail(started.error());
   // Before containerd is answered: its retried Writes must find the flights of the pulls that a stop interrupted.
   daemon->pulls_->resume();
@@ -78,7 +94,8 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config) {
 }
 
 Daemon::Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<SystemClock> clock,
-               std::unique_ptr<store::Store> store)
+               std::unique_ptr<store::Store> store, std::unique_ptr<snapshots::Snapshotter> snapshotter,
+               std::unique_ptr<layers::LayerFolders> layer_folders)
     : config_(config),
       lock_(std::move(lock)),
       clock_(std::move(clock)),
@@ -89,17 +106,33 @@ Daemon::Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<Syst
       tokens_(network_, *clock_),
       registries_(
           {.network = network_, .hosts = hosts_, .credentials = credentials_, .tokens = tokens_, .clock = *clock_}),
+      snapshotter_(std::move(snapshotter)),
+      layer_folders_(std::move(layer_folders)),
+      unpacker_(layer_folders_
+                    ? std::make_unique<layers::LayerUnpacker>(layers::UnpackerServices{.store = *store_,
+                                                                                       .flights = flights_,
+                                                                                       .snapshotter = *snapshotter_,
+                                                                                       .folders = *layer_folders_,
+                                                                                       .clock = *clock_},
+                                                              unpacking_threads())
+                    : nullptr),
       pulls_(std::make_unique<pull::PullManager>(pull::PullServices{.config = config_,
                                                                     .clock = *clock_,
                                                                     .network = network_,
                                                                     .registries = registries_,
                                                                     .store = *store_,
                                                                     .flights = flights_,
-                                                                    .state = config.root / "state"})),
+                                                                    .state = config.root / "state",
+                                                                    .listener = unpacker_.get()})),
       upstream_(registries_, *pulls_),
       content_(*store_, flights_, *clock_),
       control_(*pulls_),
-      api_(control_, *store_, *clock_, PACELINE_VERSION) {}
+      api_(control_, *store_, *clock_, PACELINE_VERSION) {
+  if (!snapshotter_) return;
+  snapshots_ = std::make_unique<snapshots::SnapshotsService>(*snapshotter_, unpacker_.get(), kLayerPatience, *clock_);
+  applier_ = std::make_unique<layers::StoreLayerApplier>(*store_, flights_, unpacking_threads());
+  differ_ = std::make_unique<differ::DiffService>(*applier_);
+}
 
 Daemon::~Daemon() { stop(); }
 
@@ -112,15 +145,6 @@ Status Daemon::start_mirror() {
   mirror_ = std::move(*mirror);
   // containerd's hosts.toml names the mirror: the daemon reads the same files and must not ask itself.
   hosts_.set_own_mirror(mirror_address());
-  return {};
-}
-
-Status Daemon::open_snapshotter() {
-  if (!config_.snapshotter.enabled) return {};
-  auto snapshotter = snapshots::Snapshotter::open(snapshotter_folder(config_), *clock_);
-  if (!snapshotter) return fail(snapshotter.error());
-  snapshotter_ = std::move(*snapshotter);
-  snapshots_ = std::make_unique<snapshots::SnapshotsService>(*snapshotter_, nullptr, kLayerPatience, *clock_);
   return {};
 }
 
@@ -138,6 +162,7 @@ Status Daemon::start_server() {
   content_.add_to(builder);
   builder.RegisterService(&api_);
   if (snapshots_) snapshots_->add_to(builder);
+  if (differ_) differ_->add_to(builder);
   server_ = builder.BuildAndStart();
   if (!server_) {
     return fail(Code::kUnavailable, "cannot serve on " + config_.address +
@@ -169,6 +194,7 @@ void Daemon::stop() {
     if (auto* health = server_->GetHealthCheckService(); health != nullptr) health->Shutdown();
   }
   api_.stop();
+  if (unpacker_) unpacker_->stop();  // containerd goes on by itself with the layers that it waits for.
   if (mirror_ && !mirror_->drain(kMirrorGrace)) spdlog::debug("stop: the mirror still has requests upstream");
   // … then an end to the calls under way; a held Write is cancelled, and containerd resumes it after the restart …
   if (server_) server_->Shutdown(std::chrono::system_clock::now() + kServerGrace);

@@ -15,6 +15,9 @@
 #include "plugin/base/fd.h"
 #include "plugin/config/config.h"
 #include "plugin/content/content_service.h"
+#include "plugin/differ/diff_service.h"
+#include "plugin/layers/layer_unpacker.h"
+#include "plugin/layers/store_layer_applier.h"
 #include "plugin/mirror/mirror.h"
 #include "plugin/net/network_thread.h"
 #include "plugin/pull/pull_manager.h"
@@ -46,9 +49,9 @@ class Daemon {
 
  private:
   Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<SystemClock> clock,
-         std::unique_ptr<store::Store> store);
+         std::unique_ptr<store::Store> store, std::unique_ptr<snapshots::Snapshotter> snapshotter,
+         std::unique_ptr<layers::LayerFolders> layer_folders);
   Status start_mirror();
-  Status open_snapshotter();
   Status start_server();
 
   config::Config config_;
@@ -61,13 +64,18 @@ class Daemon {
   registry::TokenService tokens_;
   registry::Registries registries_;
   pull::FlightTable flights_;
+  // Null when the snapshotter is switched off; the last two also when layers are not unpacked ahead.
+  std::unique_ptr<snapshots::Snapshotter> snapshotter_;
+  std::unique_ptr<layers::LayerFolders> layer_folders_;
+  std::unique_ptr<layers::LayerUnpacker> unpacker_;
   std::unique_ptr<pull::PullManager> pulls_;
   mirror::ManagedUpstream upstream_;
   content::ContentService content_;
   api::ManagedPulls control_;
   api::PacelineService api_;
-  std::unique_ptr<snapshots::Snapshotter> snapshotter_;  ///< With its service: null when it is switched off.
-  std::unique_ptr<snapshots::SnapshotsService> snapshots_;
+  std::unique_ptr<snapshots::SnapshotsService> snapshots_;  ///< With the differ: null without a snapshotter.
+  std::unique_ptr<layers::StoreLayerApplier> applier_;
+  std::unique_ptr<differ::DiffService> differ_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<mirror::Mirror> mirror_;
   bool stopped_ = false;

@@ -1,0 +1,92 @@
+"""Layers that the daemon unpacks while it fetches them: containerd takes them as they are, and they are what it would have made
+itself."""
+
+import threading
+import time
+
+import grpc
+import pytest
+
+from harness import trees
+from harness.cri import ImageService
+from harness.snapshots import folders_below
+
+SIZES = (300_000, 2_000_000, 100_000)
+
+
+def layers_of(node):
+    return sorted((folder / "fs" for folder in folders_below(node.daemon.root / "snapshotter")),
+                  key=lambda path: int(path.parent.name))
+
+
+def taken(node):
+    """How many layers the daemon has unpacked."""
+    return node.daemon.log().count(": unpacked")
+
+
+def left_over(node):
+    return list((node.daemon.root / "snapshotter" / "layers").iterdir())
+
+
+def test_cri_pull_finds_its_layers_unpacked(make_node, closing, push):
+    pushed = push(sizes=SIZES)
+    node = make_node(settings={"snapshotter.enabled": True}, snapshotter=True, cri=True).start()
+    service = closing(ImageService(node.containerd.address))
+    service.pull(pushed.reference)
+    pushed.assert_fetched_once_by_the_daemon()
+    assert taken(node) == len(pushed.image.layers)
+    # All were taken, and containerd wrote none of their blobs: it did not fetch them to unpack them.
+    assert left_over(node) == []
+    listed = node.containerd.ctr("content", "list", "--quiet", namespace="k8s.io").stdout
+    assert not [layer.digest for layer in pushed.image.layers if layer.digest in listed]
+    assert node.containerd.run_image(pushed.reference, namespace="k8s.io") == pushed.image.output
+
+
+def test_transfer_pull_finds_its_layers_unpacked(make_node, version, push):
+    if version.major < 2:
+        pytest.skip("unpacks in the client")
+    pushed = push(sizes=SIZES)
+    node = make_node(settings={"snapshotter.enabled": True}, snapshotter=True).start()
+    node.containerd.pull(pushed.reference)
+    pushed.assert_fetched_once_by_the_daemon()
+    assert left_over(node) == []
+    assert node.containerd.run_image(pushed.reference) == pushed.image.output
+
+
+def test_the_same_files_as_containerd_makes(make_node, closing, push):
+    pushed = push(sizes=SIZES)
+    since = time.time_ns()
+    node = make_node(settings={"snapshotter.enabled": True}, snapshotter=True, cri=True).start()
+    closing(ImageService(node.containerd.address)).pull(pushed.reference)
+    ours = layers_of(node)
+    local = ["--local"] if node.version.has_transfer_service else []
+    node.containerd.ctr("images", "pull", "--plain-http", "--hosts-dir", node.containerd.certs, *local,
+                        "--snapshotter", "overlayfs", pushed.reference)
+    own = sorted(folders_below(node.containerd.root / "io.containerd.snapshotter.v1.overlayfs"),
+                 key=lambda path: int(path.name))
+    assert len(ours) == len(own) == len(pushed.image.layers)
+    for mine, theirs in zip(ours, own):
+        assert trees.differences(trees.describe(theirs / "fs"), trees.describe(mine), since) == []
+
+
+def try_to_pull(service, reference):
+    try:
+        service.pull(reference)
+    except grpc.RpcError:
+        pass  # The daemon has gone.
+
+
+def test_killed_in_mid_unpack(make_node, closing, push):
+    pushed = push(sizes=(20_000_000, 8_000_000))
+    node = make_node(settings={"snapshotter.enabled": True}, snapshotter=True, cri=True).start()
+    service = closing(ImageService(node.containerd.address))
+    for pause in (0.02, 0.05, 0.1, 0.2):
+        pull = threading.Thread(target=try_to_pull, args=(service, pushed.reference))
+        pull.start()
+        time.sleep(pause)
+        node.daemon.kill()
+        pull.join()
+        node.daemon.start()
+        assert left_over(node) == []
+    service.pull(pushed.reference)
+    assert node.containerd.run_image(pushed.reference, namespace="k8s.io") == pushed.image.output
