@@ -9,14 +9,13 @@ import pytest
 
 from harness import trees
 from harness.cri import ImageService
-from harness.snapshots import folders_below
 
 SIZES = (300_000, 2_000_000, 100_000)
 
 
 def layers_of(node):
-    return sorted((folder / "fs" for folder in folders_below(node.daemon.root / "snapshotter")),
-                  key=lambda path: int(path.parent.name))
+    """Bottom first."""
+    return sorted((node.daemon.root / "snapshotter" / "snapshots").glob("*/fs"), key=lambda path: int(path.parent.name))
 
 
 def taken(node):
@@ -62,7 +61,7 @@ def test_the_same_files_as_containerd_makes(make_node, closing, push):
     local = ["--local"] if node.version.has_transfer_service else []
     node.containerd.ctr("images", "pull", "--plain-http", "--hosts-dir", node.containerd.certs, *local,
                         "--snapshotter", "overlayfs", pushed.reference)
-    own = sorted(folders_below(node.containerd.root / "io.containerd.snapshotter.v1.overlayfs"),
+    own = sorted((node.containerd.root / "io.containerd.snapshotter.v1.overlayfs" / "snapshots").iterdir(),
                  key=lambda path: int(path.name))
     assert len(ours) == len(own) == len(pushed.image.layers)
     for mine, theirs in zip(ours, own):
