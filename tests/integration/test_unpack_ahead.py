@@ -75,6 +75,7 @@ def try_to_pull(service, reference):
         pass  # The daemon has gone.
 
 
+@pytest.mark.one_version
 def test_killed_in_mid_unpack(make_node, closing, push):
     pushed = push(sizes=(20_000_000, 8_000_000))
     node = make_node(settings={"snapshotter.enabled": True}, snapshotter=True, cri=True).start()
@@ -84,8 +85,7 @@ def test_killed_in_mid_unpack(make_node, closing, push):
         pull.start()
         time.sleep(pause)
         node.daemon.kill()
-        pull.join()
         node.daemon.start()
-        assert left_over(node) == []
+        pull.join()
     service.pull(pushed.reference)
     assert node.containerd.run_image(pushed.reference, namespace="k8s.io") == pushed.image.output
