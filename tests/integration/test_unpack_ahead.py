@@ -9,6 +9,7 @@ import pytest
 
 from harness import trees
 from harness.cri import ImageService
+from harness.processes import wait_until
 
 SIZES = (300_000, 2_000_000, 100_000)
 
@@ -71,8 +72,9 @@ def test_the_same_files_as_containerd_makes(make_node, closing, push):
 def try_to_pull(service, reference):
     try:
         service.pull(reference)
+        return True
     except grpc.RpcError:
-        pass  # The daemon has gone.
+        return False  # The daemon has gone, or containerd has not found it again yet.
 
 
 @pytest.mark.one_version
@@ -87,5 +89,5 @@ def test_killed_in_mid_unpack(make_node, closing, push):
         node.daemon.kill()
         node.daemon.start()
         pull.join()
-    service.pull(pushed.reference)
+    wait_until(lambda: try_to_pull(service, pushed.reference), "a pull after the last restart")
     assert node.containerd.run_image(pushed.reference, namespace="k8s.io") == pushed.image.output
