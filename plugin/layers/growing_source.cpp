@@ -22,7 +22,7 @@ Result<std::unique_ptr<GrowingSource>> GrowingSource::open(store::Store& store, 
   auto blob = store.open_blob(digest);
   if (!blob) return fail(blob.error());
   source->blob_ = std::move(*blob);
-  source->progress_->landed = Status();
+  source->progress_->landed.emplace();
   return source;
 }
 
