@@ -75,7 +75,7 @@ struct VerifyResult {
 /// Keeps a blob from being evicted while it lives: somebody has been told that it is there. Outlived by the store.
 class BlobClaim {
  public:
-  BlobClaim(BlobInfo info, std::function<void()> release) : info_(std::move(info)), release_(std::move(release)) {}
+  BlobClaim(const BlobInfo& info, std::function<void()> release) : info_(info), release_(std::move(release)) {}
   ~BlobClaim() { release_(); }
   BlobClaim(const BlobClaim&) = delete;
   BlobClaim& operator=(const BlobClaim&) = delete;
