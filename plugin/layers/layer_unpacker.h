@@ -86,7 +86,7 @@ class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerPr
   std::condition_variable_any time_;
   std::unordered_map<std::string, Job> jobs_;  // By chain ID.
   std::vector<Request> requests_;
-  bool new_request_ = false;  // Its deadline may be the next.
+  bool new_request_ = false;         // Its deadline may be the next.
   std::vector<pull::WaitId> waits_;  // For configs.
   unsigned plans_under_way_ = 0;
 

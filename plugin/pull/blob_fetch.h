@@ -70,9 +70,9 @@ struct BlobFetch {
   bool restarted = false;    ///< Its pieces were bad once: fetched again from nothing.
 
   bool hashing = false;
-  std::optional<Error> failed;  ///< Given up; lands when the hashing task has let go of the file.
+  std::optional<Error> failed;         ///< Given up; lands when the hashing task has let go of the file.
   std::uint64_t published_prefix = 0;  ///< As the flight table has it.
-  std::uint64_t saved_at = 0;   ///< counters->received when the progress was last written.
+  std::uint64_t saved_at = 0;          ///< counters->received when the progress was last written.
 };
 
 }  // namespace paceline::pull

@@ -244,7 +244,7 @@ Result<bool> SnapshotTable::share_layer(const std::string& chain_id, const std::
   {
     Query query(database_, "SELECT folder, bytes, inodes FROM snapshots WHERE layer = ? LIMIT 1",
                 std::string_view(chain_id));
-    const auto row = query.next();
+    auto row = query.next();
     if (!row || !*row) return row;
     folder = query.integer(0);
     usage = {query.integer(1), query.integer(2)};

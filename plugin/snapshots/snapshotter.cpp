@@ -1,5 +1,7 @@
 #include "plugin/snapshots/snapshotter.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -172,7 +174,7 @@ Result<Info> Snapshotter::update(const std::string& name, const Labels& labels, 
       changed[key] = value != labels.end() ? value->second : "";  // Empty: taken away.
     } else {
       return fail(Code::kInvalidArgument,
-                  "cannot update field '" + path + "' of snapshot " + name + ": only labels change");
+                  fmt::format("cannot update field '{}' of snapshot {}: only labels change", path, name));
     }
   }
   if (auto done = table_.set_labels(*record, changed, clock_.wall()); !done) return fail(done.error());
@@ -221,11 +223,11 @@ Result<std::optional<std::filesystem::path>> Snapshotter::files_of_layer(const s
 
 Result<bool> Snapshotter::find_layer_locked(const std::string& chain_id, const std::string& parent,
                                             const Labels& labels) {
-  const auto there = table_.has_layer(chain_id, parent);
+  auto there = table_.has_layer(chain_id, parent);
   if (!there || *there) return there;
   auto transaction = table_.begin();
   if (!transaction) return fail(transaction.error());
-  const auto shared = table_.share_layer(chain_id, parent, labels, clock_.wall());
+  auto shared = table_.share_layer(chain_id, parent, labels, clock_.wall());
   if (!shared || !*shared) return shared;
   if (auto committed = (*transaction)->commit(); !committed) return fail(committed.error());
   return true;
