@@ -29,6 +29,7 @@ class RampHoldTrim final : public StreamController {
     bool lossy = false;  // enough reordering to suspect real loss
     bool late = false;   // a new stream would no longer pay back
     bool brief = false;  // a trial would cost the pull more than its rest can win back
+    bool ample = false;  // the rest is long enough to try what is likely vain
   };
 
   [[nodiscard]] unsigned limit() const;
@@ -49,6 +50,7 @@ class RampHoldTrim final : public StreamController {
   Reason probe(const Observation& o, const Epoch& e);
   Reason end_probe(double back, Reason reason, const Observation& o);
   Reason hold(const Observation& o, const Epoch& e);
+  [[nodiscard]] unsigned trim_floor(const Epoch& e) const;
   Reason trial(const Observation& o, const Epoch& e);
 
   Limits limits_;
@@ -56,6 +58,7 @@ class RampHoldTrim final : public StreamController {
   Mode mode_ = Mode::kIdle;
   Reason last_reason_ = Reason::kIdle;
   bool agg_ = false;           // the aggregate is capped somewhere without a queue
+  bool full_ = false;          // the last growth brought nothing but queue
   bool size_limited_ = false;  // the pull was too small to show what the path wants
 
   Duration base_{0};  // smallest RTT seen, 0 = unknown
