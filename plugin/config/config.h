@@ -53,6 +53,7 @@ struct Config {
   struct Mirror {
     bool enabled = true;
     std::string address = "127.0.0.1:5151";  ///< Loopback host:port; port 0 picks a free one (logged).
+    std::vector<unsigned> allowed_uids;      ///< Who may ask it beside root and the daemon's own user.
     bool operator==(const Mirror&) const = default;
   } mirror;
 

@@ -131,6 +131,11 @@ const std::vector<Key<Config>>& keys() {
             [](auto& own) -> auto& { return own.mirror.address; },
             "Loopback address and port of the mirror, as named in containerd's `_default/hosts.toml`. Port 0 "
             "picks a free one, which is logged."),
+        key<Config>(
+            "mirror.allowed_uids", Takes::kRestart, Counts{0, std::numeric_limits<std::int32_t>::max()},
+            [](auto& own) -> auto& { return own.mirror.allowed_uids; },
+            "Users, by number, who may ask the mirror beside root and the daemon's own: its requests may carry the "
+            "node's client certificates and headers. Whoever runs `ctr` or nerdctl asks it, not containerd."),
 
         key<Config>(
             "registry.certs_dirs", Takes::kRestart, PathList{},

@@ -126,6 +126,24 @@ std::string PathList::write(const std::vector<std::filesystem::path>& value) {
   return "[" + out + "]";
 }
 
+Result<std::vector<unsigned>> Counts::read(const toml::node& node) const {
+  const auto* array = node.as_array();
+  if (array == nullptr) return fail(Code::kInvalidArgument, "must be a list of numbers, e.g. [1000]");
+  std::vector<unsigned> counts;
+  for (const auto& element : *array) {
+    auto count = Count{least, most}.read(element);
+    if (!count) return fail(count.error());
+    counts.push_back(*count);
+  }
+  return counts;
+}
+
+std::string Counts::write(const std::vector<unsigned>& value) {
+  std::string out;
+  for (const unsigned count : value) out += (out.empty() ? "" : ", ") + std::to_string(count);
+  return "[" + out + "]";
+}
+
 Result<std::string> Text::read(const toml::node& node) const {
   const auto text = node.value_exact<std::string>();
   if (!text) return fail(Code::kInvalidArgument, "must be a text in quotes");

@@ -31,6 +31,13 @@ struct Count {
   [[nodiscard]] static std::string write(unsigned value) { return std::to_string(value); }
 };
 
+struct Counts {
+  unsigned least;
+  unsigned most;
+  [[nodiscard]] Result<std::vector<unsigned>> read(const toml::node& node) const;
+  [[nodiscard]] static std::string write(const std::vector<unsigned>& value);
+};
+
 /// "512MiB", "20GB" or a plain number of bytes.
 struct Bytes {
   std::uint64_t least;

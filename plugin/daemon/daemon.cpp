@@ -140,7 +140,8 @@ Status Daemon::start_mirror() {
   if (!config_.mirror.enabled) return {};
   const auto address = config::parse_loopback(config_.mirror.address);
   if (!address) return fail(address.error());
-  auto mirror = mirror::Mirror::start(*address, upstream_, network_, *clock_, forward_limits(config_));
+  auto mirror = mirror::Mirror::start(*address, upstream_, network_, *clock_,
+                                      mirror::Callers(config_.mirror.allowed_uids), forward_limits(config_));
   if (!mirror) return fail(mirror.error());
   mirror_ = std::move(*mirror);
   // containerd's hosts.toml names the mirror: the daemon reads the same files and must not ask itself.

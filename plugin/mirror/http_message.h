@@ -2,6 +2,8 @@
 // block.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -17,6 +19,7 @@ struct Request {
   std::string method;
   std::string target;  ///< As sent, percent-encoded: "/v2/library/redis/manifests/7?ns=docker.io".
   net::Headers headers;
+  std::optional<uid_t> user;  ///< Who made the socket at the other end; empty: it cannot be told any more.
 };
 
 /// A body that is not at hand whole. Read by one thread; destroying it ends what feeds it.

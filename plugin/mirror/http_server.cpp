@@ -13,6 +13,7 @@
 
 #include "plugin/base/log.h"
 #include "plugin/base/text.h"
+#include "plugin/mirror/peer_user.h"
 
 namespace paceline::mirror {
 namespace {
@@ -78,7 +79,7 @@ class SocketStream final : public httplib::Stream {
   /// Part of the next request is here already.
   [[nodiscard]] bool has_buffered() const { return begin_ != end_; }
 
-  // Not needed: whoever connects is on this machine.
+  // Not needed: whoever connects is on this machine; which user it is comes by set_user().
   void get_remote_ip_and_port(std::string&, int&) const override {}
   void get_local_ip_and_port(std::string&, int&) const override {}
   [[nodiscard]] socket_t socket() const override { return fd_; }
@@ -93,8 +94,18 @@ class SocketStream final : public httplib::Stream {
   std::size_t end_ = 0;
 };
 
+// httplib's request has no place for what is ours; this field of it is unused here, and no client can set it.
+void set_user(httplib::Request& request, std::optional<uid_t> user) {
+  request.remote_addr = user ? std::to_string(*user) : std::string();
+}
+
+std::optional<uid_t> user_of(const httplib::Request& request) {
+  if (request.remote_addr.empty()) return std::nullopt;
+  return static_cast<uid_t>(std::stoul(request.remote_addr));
+}
+
 Request to_request(const httplib::Request& from) {
-  Request request{.method = from.method, .target = from.target, .headers = {}};
+  Request request{.method = from.method, .target = from.target, .headers = {}, .user = user_of(from)};
   for (const auto& [name, value] : from.headers) request.headers.add(name, value);
   return request;
 }
@@ -195,10 +206,11 @@ class HttpServer::Protocol : public httplib::Server {
   }
 
   /// One request and its response; false when the connection is of no more use.
-  bool exchange(SocketStream& stream) {
+  bool exchange(SocketStream& stream, std::optional<uid_t> user) {
     bool closed = false;
     bool has_body = false;
-    const bool good = process_request(stream, false, closed, [&has_body](httplib::Request& request) {
+    const bool good = process_request(stream, false, closed, [&has_body, user](httplib::Request& request) {
+      set_user(request, user);
       // What would make httplib change a body that comes from upstream: the upstream cuts ranges and compresses.
       request.ranges.clear();
       request.headers.erase("Accept-Encoding");
@@ -309,6 +321,7 @@ void HttpServer::join_done(std::unique_lock<std::mutex>& lock) {
 
 void HttpServer::serve(Connection& connection) {
   SocketStream stream(connection.socket.get(), limits_.write_time);
+  std::optional<uid_t> user;
   const auto now = [] { return std::chrono::steady_clock::now(); };
   const auto set_busy = [&](bool busy) {
     const std::lock_guard lock(mutex_);
@@ -319,7 +332,9 @@ void HttpServer::serve(Connection& connection) {
     if (!stream.has_buffered() && !wait_for(connection.socket.get(), POLLIN, now() + limits_.idle_time)) break;
     stream.begin_head(limits_.head_bytes, now() + limits_.head_time);
     if (!set_busy(true)) break;
-    const bool more = protocol_->exchange(stream);
+    // Once a connection: a socket's user does not change. Not before the first request, which shows that it is in use.
+    if (!user) user = user_of_peer(connection.socket.get());
+    const bool more = protocol_->exchange(stream, user);
     if (!set_busy(false) || !more) break;
   }
   ::shutdown(connection.socket.get(), SHUT_RDWR);  // The descriptor itself is closed by whoever joins this thread.

@@ -2,6 +2,7 @@
 
 #include "plugin/base/log.h"
 #include "plugin/base/text.h"
+#include "plugin/mirror/paging.h"
 
 namespace paceline::mirror {
 namespace {
@@ -37,9 +38,9 @@ int error_status(const Error& error) { return error.code == Code::kInvalidArgume
 }  // namespace
 
 Result<std::unique_ptr<Mirror>> Mirror::start(const config::LoopbackAddress& address, Upstream& upstream,
-                                              net::NetworkThread& network, const Clock& clock,
+                                              net::NetworkThread& network, const Clock& clock, const Callers& callers,
                                               const ForwardLimits& limits) {
-  std::unique_ptr<Mirror> mirror(new Mirror(upstream, network, clock, limits));
+  std::unique_ptr<Mirror> mirror(new Mirror(upstream, network, clock, callers, limits));
   auto server =
       HttpServer::start(address, [own = mirror.get()](const Request& request) { return own->handle(request); });
   if (!server) return fail(server.error());
@@ -47,8 +48,9 @@ Result<std::unique_ptr<Mirror>> Mirror::start(const config::LoopbackAddress& add
   return mirror;
 }
 
-Mirror::Mirror(Upstream& upstream, net::NetworkThread& network, const Clock& clock, const ForwardLimits& limits)
-    : upstream_(upstream), network_(network), limits_(limits), cache_(clock) {}
+Mirror::Mirror(Upstream& upstream, net::NetworkThread& network, const Clock& clock, const Callers& callers,
+               const ForwardLimits& limits)
+    : upstream_(upstream), network_(network), callers_(callers), limits_(limits), cache_(clock) {}
 
 void Mirror::reconfigure(const ForwardLimits& limits) {
   const std::lock_guard lock(mutex_);
@@ -64,7 +66,13 @@ Response Mirror::handle(const Request& request) {
   const auto began = std::chrono::steady_clock::now();
   Response response;
   std::string name = "?";
-  if (request.method != "GET" && request.method != "HEAD") {
+  if (!callers_.allowed(request.user)) {
+    const std::string user = request.user ? "user " + std::to_string(*request.user) : "an unknown user";
+    spdlog::warn("mirror: refused a request of {}: see mirror.allowed_uids", user);
+    response = error_response(403, "DENIED",
+                              "paceline: this mirror does not serve " + user +
+                                  "; mirror.allowed_uids in its configuration says whom it serves");
+  } else if (request.method != "GET" && request.method != "HEAD") {
     response = error_response(405, "UNSUPPORTED", "this mirror serves GET and HEAD only");
     response.headers.set("Allow", "GET, HEAD");
   } else if (const auto route = parse_route(request.target); !route) {
@@ -92,7 +100,12 @@ Response Mirror::answer(const Request& request, const Route& route) {
   if (route.kind == Route::Kind::kManifest) return manifest(request, route, repository);
 
   auto forwarded = forward(network_, *repository, request, route.path, limits());
-  if (forwarded) return std::move(*forwarded);
+  if (forwarded) {
+    const std::string link(forwarded->headers.get("Link"));
+    forwarded->headers.remove("Link");
+    if (auto next = next_page(link, route); !next.empty()) forwarded->headers.set("Link", std::move(next));
+    return std::move(*forwarded);
+  }
   spdlog::warn("mirror: {}; the client is sent to the registry itself", forwarded.error().message);
   return own_trouble(route, forwarded.error().message);
 }

@@ -14,6 +14,7 @@
 
 #include "plugin/base/clock.h"
 #include "plugin/config/config.h"
+#include "plugin/mirror/callers.h"
 #include "plugin/mirror/document_cache.h"
 #include "plugin/mirror/forward.h"
 #include "plugin/mirror/http_server.h"
@@ -26,7 +27,7 @@ class Mirror {
  public:
   static Result<std::unique_ptr<Mirror>> start(const config::LoopbackAddress& address, Upstream& upstream,
                                                net::NetworkThread& network, const Clock& clock,
-                                               const ForwardLimits& limits = {});
+                                               const Callers& callers = Callers(), const ForwardLimits& limits = {});
 
   [[nodiscard]] const config::LoopbackAddress& address() const { return server_->address(); }
   /// See HttpServer::drain.
@@ -35,7 +36,8 @@ class Mirror {
   void reconfigure(const ForwardLimits& limits);
 
  private:
-  Mirror(Upstream& upstream, net::NetworkThread& network, const Clock& clock, const ForwardLimits& limits);
+  Mirror(Upstream& upstream, net::NetworkThread& network, const Clock& clock, const Callers& callers,
+         const ForwardLimits& limits);
 
   Response handle(const Request& request);
   Response answer(const Request& request, const Route& route);
@@ -45,6 +47,7 @@ class Mirror {
 
   Upstream& upstream_;
   net::NetworkThread& network_;
+  const Callers callers_;
   std::mutex mutex_;  // Guards limits_.
   ForwardLimits limits_;
   DocumentCache cache_;

@@ -1,6 +1,8 @@
 #include "plugin/mirror/mirror.h"
 
 #include <gtest/gtest.h>
+#include <sys/fsuid.h>
+#include <unistd.h>
 
 #include "tests/support/fake_server.h"
 #include "tests/unit/mirror/fakes.h"
@@ -124,6 +126,32 @@ TEST_F(MirrorTest, ThrottlingIsPassedOnWithItsRetryAfter) {
     EXPECT_EQ(response.headers.at("retry-after"), "7");
   }
   EXPECT_EQ(upstream_.asked, 1) << "containerd's five immediate retries stay here";
+}
+
+TEST_F(MirrorTest, ServesTheUsersOfContainerdOnly) {
+  if (::geteuid() != 0) GTEST_SKIP() << "to be another user takes root";
+  upstream_.documents = [](registry::Repository&, const std::string&) { return make_document("{}"); };
+  start();
+  // A socket belongs to the file system user of the thread that makes it.
+  ::setfsuid(65534);
+  auto stranger = client();
+  ::setfsuid(0);
+  for (const auto* target : {"/v2/", "/v2/a/manifests/v1?ns=ghcr.io"}) {
+    const auto refused = stranger.get(target, "Authorization: Bearer t\r\n");
+    EXPECT_EQ(refused.status, 403) << target;
+    EXPECT_NE(refused.body.find("mirror.allowed_uids"), std::string::npos) << refused.body;
+  }
+  EXPECT_EQ(upstream_.asked, 0);
+  EXPECT_EQ(client().get("/v2/a/manifests/v1?ns=ghcr.io").status, 200);
+}
+
+TEST(Callers, AreRootTheOwnUserAndWhoIsNamed) {
+  const Callers callers({1000});
+  EXPECT_TRUE(callers.allowed(0));
+  EXPECT_TRUE(callers.allowed(::geteuid()));
+  EXPECT_TRUE(callers.allowed(1000));
+  EXPECT_FALSE(callers.allowed(1001));
+  EXPECT_FALSE(callers.allowed(std::nullopt)) << "whoever cannot be told";
 }
 
 TEST_F(MirrorTest, RefusesWhatItDoesNotServe) {

@@ -11,12 +11,15 @@
 namespace paceline::mirror {
 
 RawClient::RawClient(std::uint16_t port, const char* host) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  ::inet_pton(AF_INET, host, &address.sin_addr);
-  fd_ = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  EXPECT_EQ(::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  sockaddr_in v4{.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {}, .sin_zero = {}};
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port);
+  const bool is_v4 = ::inet_pton(AF_INET, host, &v4.sin_addr) == 1;
+  EXPECT_TRUE(is_v4 || ::inet_pton(AF_INET6, host, &v6.sin6_addr) == 1) << host;
+  fd_ = UniqueFd(::socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto* const address = is_v4 ? reinterpret_cast<const sockaddr*>(&v4) : reinterpret_cast<const sockaddr*>(&v6);
+  EXPECT_EQ(::connect(fd_.get(), address, is_v4 ? sizeof(v4) : sizeof(v6)), 0);
 }
 
 void RawClient::send(std::string_view bytes) const {
