@@ -10,7 +10,10 @@ namespace {
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 constexpr double kPayload = 1448;  // bytes a segment
 
-double or_infinite(double rate) { return rate > 0 ? rate : kInfinite; }
+double or_infinite(double rate) {
+  if (rate > 0) return rate;
+  return kInfinite;
+}
 
 /// Slow start of n streams up to `rate`, then `rate`. Rounds double from the initial window (RFC 5681, IW RFC 6928):
 /// after k rounds n·IW·(2^k − 1) bytes are there. Large first windows (n·IW > rate·RTT) are still sent at `rate`.

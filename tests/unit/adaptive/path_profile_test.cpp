@@ -6,7 +6,7 @@ namespace paceline::adaptive {
 namespace {
 
 using std::chrono::milliseconds;
-constexpr std::int64_t kDay = 24 * 3600;
+constexpr std::int64_t kDay = std::int64_t{24} * 3600;
 
 PathProfile profile(unsigned streams, std::int64_t at) {
   PathProfile p;

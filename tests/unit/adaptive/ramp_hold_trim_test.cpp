@@ -570,7 +570,7 @@ TEST(RampHoldTrim, SameObservationsSameDecisions) {
   auto trace = [] {
     std::mt19937 random(7);
     Drive d;
-    d.goodput = [&](unsigned n) { return n * kMB * (0.5 + (random() % 1000) / 1000.0); };
+    d.goodput = [&](unsigned n) { return n * kMB * (0.5 + static_cast<double>(random() % 1000) / 1000.0); };
     d.rtt = [&](unsigned) { return milliseconds(20 + random() % 30); };
     d.start(facts(20, 10'000'000'000));
     d.run(std::chrono::seconds(20));
@@ -634,7 +634,9 @@ TEST(RampHoldTrim, IsNeverStuckAtOneWhereMoreHelps) {
     for (double noise : {0.0, 0.2}) {
       std::mt19937 random(rtt_ms);
       Drive d;
-      d.goodput = [&](unsigned n) { return n * kMB * (1 - noise / 2 + noise * (random() % 1000) / 1000.0); };
+      d.goodput = [&](unsigned n) {
+        return n * kMB * (1 - noise / 2 + noise * static_cast<double>(random() % 1000) / 1000.0);
+      };
       d.rtt = [&](unsigned) { return milliseconds(rtt_ms); };
       PathFacts f = facts(rtt_ms, 100'000'000'000);
       f.profile = PathProfile{};

@@ -11,9 +11,6 @@ docs/study/contention.csv, a row a measurement:
   measure     what is measured: seconds, connections_max, refused, ...
   value, unit
   load1       of the machine, over the last minute
-
-docs/study/contention-before.csv: two repetitions of the program as it was before it was mended where this run found it wanting,
-on a busy machine (load 16 to 28 on two cores); its foreground rows say prefetched_meanwhile, which counted a moment too much.
 """
 
 import pathlib
