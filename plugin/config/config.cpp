@@ -35,14 +35,6 @@ const Concurrency& effective(const Config& config, const std::string& host) {
 
 }  // namespace
 
-const Concurrency& concurrency_for(const Config& config, const std::string& host, const std::string& registry) {
-  for (const std::string& name : {host, host.substr(0, host.rfind(':')), registry}) {
-    const auto own = config.concurrency_by_registry.find(name);
-    if (own != config.concurrency_by_registry.end()) return own->second;
-  }
-  return config.concurrency;
-}
-
 std::string default_toml() {
   const Config defaults;
   std::string out =

@@ -85,8 +85,8 @@ struct Config {
   bool operator==(const Config&) const = default;
 };
 
-/// What holds for a blob host ("host:port") that serves images of `registry`: what is said of the host, with or without
-/// its port, else of the registry, else of all.
+/// What holds for a blob host ("host:port") that serves images of `registry`: what is said of the host, else of the
+/// registry, else of all. Either may be written with or without its port, and Docker Hub by any of its names.
 const Concurrency& concurrency_for(const Config& config, const std::string& host, const std::string& registry);
 
 /// Parses TOML text. All errors of the text are collected, a line each: they name file, line, key, the cause and, for

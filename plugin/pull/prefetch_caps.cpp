@@ -7,18 +7,13 @@ namespace paceline::pull {
 PrefetchCaps::PrefetchCaps(const config::Config& config) { reconfigure(config, adaptive::Time{0}); }
 
 void PrefetchCaps::reconfigure(const config::Config& config, adaptive::Time now) {
-  usual_rate_ = config.concurrency.prefetch_bytes_per_second;
-  own_rates_.clear();
-  for (const auto& [registry, own] : config.concurrency_by_registry) {
-    own_rates_.emplace(registry, own.prefetch_bytes_per_second);
-  }
+  config_ = config;
   all_.set_rate(config.prefetch.bytes_per_second, now);
   for (auto& [registry, cap] : one_each_) cap.set_rate(rate_of(registry), now);
 }
 
 std::uint64_t PrefetchCaps::rate_of(const std::string& registry) const {
-  const auto own = own_rates_.find(registry);
-  return own == own_rates_.end() ? usual_rate_ : own->second;
+  return config::concurrency_for(config_, registry, registry).prefetch_bytes_per_second;
 }
 
 void PrefetchCaps::take(const std::string& registry, std::uint64_t bytes, adaptive::Time now) {

@@ -25,8 +25,7 @@ class PrefetchCaps {
   [[nodiscard]] std::uint64_t rate_of(const std::string& registry) const;
 
   adaptive::RateCap all_;
-  std::uint64_t usual_rate_ = 0;                       // of a registry without a rate of its own
-  std::map<std::string, std::uint64_t> own_rates_;     // bytes per second
+  config::Config config_;
   std::map<std::string, adaptive::RateCap> one_each_;  // of registries seen
 };
 

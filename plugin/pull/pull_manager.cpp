@@ -197,8 +197,7 @@ class PullManager::Impl {
 
   std::string policy(const std::string& registry) const {
     const std::lock_guard lock(mutex_);
-    const auto it = config_.concurrency_by_registry.find(registry);
-    const auto& concurrency = it == config_.concurrency_by_registry.end() ? config_.concurrency : it->second;
+    const auto& concurrency = config::concurrency_for(config_, registry, registry);
     return concurrency.mode == config::ConcurrencyMode::kFixed ? fmt::format("fixed:{}", concurrency.streams)
                                                                : "adaptive";
   }

@@ -91,6 +91,32 @@ max_streams = 32
   EXPECT_EQ(config->concurrency_by_registry.at("localhost:5000"), (Concurrency{ConcurrencyMode::kFixed, 3, 32}));
 }
 
+TEST(Config, ARegistryIsFoundByAnyOfItsSpellings) {
+  Config config;
+  const auto streams = [&config](const std::string& table, const std::string& host, const std::string& registry) {
+    config.concurrency_by_registry = {{table, {ConcurrencyMode::kFixed, 99}}};
+    return concurrency_for(config, host, registry).streams;
+  };
+  for (const std::string table : {"docker.io", "index.docker.io", "registry-1.docker.io", "docker.io:443"}) {
+    EXPECT_EQ(streams(table, "docker.io", "docker.io"), 99U) << table;
+    EXPECT_EQ(streams(table, "registry-1.docker.io:443", "docker.io"), 99U) << table;
+    EXPECT_EQ(streams(table, "blobs.example:443", "docker.io"), 99U) << table;
+    EXPECT_NE(streams(table, "ghcr.io:443", "ghcr.io"), 99U) << table;
+  }
+  EXPECT_EQ(streams("ghcr.io:443", "ghcr.io", "ghcr.io"), 99U);
+  EXPECT_EQ(streams("ghcr.io", "ghcr.io:443", "ghcr.io:443"), 99U);
+  EXPECT_EQ(streams("[::1]:443", "[::1]", "[::1]"), 99U);
+  EXPECT_NE(streams("localhost:5000", "localhost:5001", "localhost:5001"), 99U);
+}
+
+TEST(Config, ABlobHostsOwnTableGoesBeforeItsRegistrys) {
+  Config config;
+  config.concurrency_by_registry = {{"docker.io", {ConcurrencyMode::kFixed, 7}},
+                                    {"blobs.example", {ConcurrencyMode::kFixed, 9}}};
+  EXPECT_EQ(concurrency_for(config, "blobs.example:443", "docker.io").streams, 9U);
+  EXPECT_EQ(concurrency_for(config, "other.example:443", "docker.io").streams, 7U);
+}
+
 TEST(Config, AllErrorsAreNamedInTheOrderOfTheirLines) {
   const std::string message = error_of(
       "[fetch]\nretrys = 1\nconnect_timeout = 5\n[log]\nlevel = \"inof\"\n[mirror]\naddress = \"0.0.0.0:1\"\n");
