@@ -19,7 +19,7 @@ class Store::Impl {
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Store::~Store() = default;
 
-Result<std::unique_ptr<Store>> Store::open(StoreOptions options, const Clock& clock) {
+Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options, const Clock& clock) {
   if (options.content.empty()) return fail(Code::kInvalidArgument, "the store needs a content folder");
   auto impl = std::make_unique<Impl>(options, clock);
   if (auto opened = open_parts(impl->parts); !opened) return fail(opened.error());
@@ -38,7 +38,7 @@ std::vector<BlobInfo> Store::list(std::optional<Visibility> visibility) const {
 std::unique_ptr<BlobClaim> Store::claim(const Digest& digest) {
   auto info = impl_->parts.table.claim(digest);
   if (!info) return nullptr;
-  return std::make_unique<BlobClaim>(std::move(*info), [this, digest] { impl_->parts.table.release(digest); });
+  return std::make_unique<BlobClaim>(*info, [this, digest] { impl_->parts.table.release(digest); });
 }
 
 Result<BlobInfo> Store::adopt(const Digest& digest) { return impl_->parts.files.adopt(digest); }

@@ -90,7 +90,7 @@ class Store {
  public:
   /// Takes an exclusive lock on the content folder (kFailedPrecondition when another daemon holds it), scans it, and
   /// clears away what a crash left behind that cannot be resumed.
-  static Result<std::unique_ptr<Store>> open(StoreOptions options, const Clock& clock);
+  static Result<std::unique_ptr<Store>> open(const StoreOptions& options, const Clock& clock);
   ~Store();
 
   // ---- blobs

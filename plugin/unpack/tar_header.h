@@ -21,7 +21,7 @@ using TarBlock = std::span<const std::byte, kTarBlock>;
 struct Timestamp {
   std::int64_t seconds = 0;
   std::uint32_t nanoseconds = 0;
-  auto operator<=>(const Timestamp&) const = default;
+  auto operator<=>(const Timestamp&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 takes <=> for one
 };
 
 /// A run of stored bytes of a sparse file.

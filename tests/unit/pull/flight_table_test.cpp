@@ -101,6 +101,7 @@ TEST(FlightTable, ManyThreadsTakeOffOnce) {
   FlightTable flights;
   std::atomic<int> winners = 0;
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {
       if (flights.take_off(kBlob, 1)) ++winners;

@@ -11,7 +11,7 @@ using Seconds = std::chrono::seconds;
 constexpr std::uint64_t kMB = 1'000'000;
 const adaptive::Time kStart = Seconds(1000);
 
-config::Config capped(std::uint64_t all, std::uint64_t usual, std::map<std::string, std::uint64_t> own = {}) {
+config::Config capped(std::uint64_t all, std::uint64_t usual, const std::map<std::string, std::uint64_t>& own = {}) {
   config::Config config;
   config.prefetch.bytes_per_second = all;
   config.concurrency.prefetch_bytes_per_second = usual;

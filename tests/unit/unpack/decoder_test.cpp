@@ -66,14 +66,17 @@ TEST(Decoder, TellsCompressionByItsFirstBytes) {
 TEST(Decoder, ReadsMembersAndFramesOneAfterAnother) {
   const std::string a = sample(70'000);
   const std::string b = sample(100);
+  const std::string both = a + b;
+  const std::string three_members = gzip(a).append(gzip("")).append(gzip(b));
+  const std::string skippable("\x53\x2a\x4d\x18\x03\x00\x00\x00xyz", 11);
+  const std::string two_frames = std::string(skippable).append(zstd(a)).append(skippable).append(zstd(b));
   for (const std::size_t step : {1UL, 1000UL, SIZE_MAX}) {
-    const Decoded members = decode(gzip(a) + gzip("") + gzip(b), step);
+    const Decoded members = decode(three_members, step);
     EXPECT_EQ(members.error, "");
-    EXPECT_TRUE(members.text == a + b);
-    const std::string skippable("\x53\x2a\x4d\x18\x03\x00\x00\x00xyz", 11);
-    const Decoded frames = decode(skippable + zstd(a) + skippable + zstd(b), step);
+    EXPECT_TRUE(members.text == both);
+    const Decoded frames = decode(two_frames, step);
     EXPECT_EQ(frames.error, "");
-    EXPECT_TRUE(frames.text == a + b);
+    EXPECT_TRUE(frames.text == both);
   }
 }
 
@@ -88,8 +91,9 @@ TEST(Decoder, ReadsAllFieldsOfAGzipHeader) {
             std::string("name\0", 5) + std::string("comment\0", 8);
   const std::uint32_t crc = crc32_gzip_refl(0, reinterpret_cast<const std::uint8_t*>(header.data()), header.size());
   const std::string sum{static_cast<char>(crc & 0xffU), static_cast<char>(crc >> 8U & 0xffU)};
+  const std::string two = std::string(header).append(sum).append(blob.substr(10)).append(blob);
   for (const std::size_t step : {1UL, 7UL, SIZE_MAX}) {
-    const Decoded decoded = decode(header + sum + blob.substr(10) + blob, step);
+    const Decoded decoded = decode(two, step);
     EXPECT_EQ(decoded.error, "");
     EXPECT_EQ(decoded.text, "contentcontent");
   }
