@@ -39,13 +39,13 @@ class ImageService:
         call = self.channel.unary_unary(f"/runtime.v1.ImageService/{method}", type(request).SerializeToString, answer.FromString)
         return call(request, timeout=timeout, wait_for_ready=True)
 
-    def pull(self, reference, user=None, password=None):
+    def pull(self, reference, user=None, password=None, timeout=120):
         """Returns the image's ID."""
         request = _messages().PullImageRequest()
         request.image.image = reference
         if user:
             request.auth.username, request.auth.password = user, password
-        return self._call("PullImage", request).image_ref
+        return self._call("PullImage", request, timeout).image_ref
 
     def list(self):
         return [tag for image in self._call("ListImages", _messages().ListImagesRequest()).images for tag in image.repo_tags]
