@@ -5,7 +5,7 @@ import pathlib
 import shutil
 import uuid
 
-from .processes import Process, run
+from .processes import Process, run, unmount_below
 
 HOSTS = '[host."http://127.0.0.1:{port}"]\n  capabilities = ["pull", "resolve"]\n'
 OTHER_SNAPSHOTTERS = ("aufs", "btrfs", "devmapper", "zfs", "blockfile", "erofs")
@@ -94,10 +94,7 @@ class Containerd:
         if self.process:
             self.process.stop()
             self.process = None
-        mounts = pathlib.Path("/proc/self/mounts").read_text().split("\n")
-        for mount in reversed([line.split()[1] for line in mounts if line]):
-            if mount.startswith((str(self.run_dir), str(self.directory))):
-                run("umount", "-l", mount, check=False)
+        unmount_below(self.run_dir, self.directory)
 
     def close(self):
         self.stop()

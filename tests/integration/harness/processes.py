@@ -1,6 +1,7 @@
 """Processes a test starts: each with a log file of its own, each stopped by its own id."""
 
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -32,6 +33,14 @@ def run(*argv, check=True, timeout=120, **kwargs):
         raise AssertionError(
             f"{' '.join(map(str, argv))}\nended with {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
     return done
+
+
+def unmount_below(*folders):
+    """Whatever is mounted at or below them, last first."""
+    for line in reversed(pathlib.Path("/proc/self/mounts").read_text().splitlines()):
+        target = pathlib.Path(line.split()[1])
+        if any(target.is_relative_to(folder) for folder in folders):
+            run("umount", "-l", target, check=False)
 
 
 class Process:

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 
+from harness.processes import unmount_below
 from harness.registry import Registry
 from lane import Lane, LinkSpec
 
@@ -24,6 +25,12 @@ class Stopped(Exception):
 
 class PullFailed(Exception):
     """The client of a pull failed or ran out of time."""
+
+
+def remove(directory):
+    """With what a study that was killed left mounted there."""
+    unmount_below(directory)
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 @dataclasses.dataclass
@@ -63,7 +70,7 @@ class Site:
             self._lane.set(spec)
 
     def _open(self, spec):
-        shutil.rmtree(self.directory, ignore_errors=True)
+        remove(self.directory)
         self.directory.mkdir(parents=True)
         self._lane = Lane(spec, index=self.index, directory=self.directory / "lane")
         self._lane.__enter__()
@@ -88,7 +95,7 @@ class Site:
     def scratch(self, name):
         """An empty folder, gone afterwards: every pull starts from an empty store."""
         path = self.directory / name
-        shutil.rmtree(path, ignore_errors=True)
+        remove(path)
         path.mkdir(parents=True)
         try:
             yield path

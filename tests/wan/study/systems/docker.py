@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import uuid
 
-from harness.processes import Process, run
+from harness.processes import Process, run, unmount_below
 
 from .base import System, by_link
 from .paceline import PAPER_STREAMS
@@ -39,10 +39,7 @@ class Dockerd:
     def close(self):
         if self.process:
             self.process.stop(30)
-        for mount in reversed(pathlib.Path("/proc/self/mounts").read_text().splitlines()):
-            target = mount.split()[1]
-            if target.startswith((f"{self.run_dir}/", f"{self.directory}/")):
-                run("umount", "-l", target, check=False)
+        unmount_below(self.run_dir, self.directory)
         shutil.rmtree(self.run_dir, ignore_errors=True)
 
 
