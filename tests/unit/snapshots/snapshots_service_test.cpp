@@ -67,6 +67,9 @@ class HeldProvider final : public LayerProvider {
 };
 
 class SnapshotsServiceTest : public TempSnapshotter {
+ public:
+  ~SnapshotsServiceTest() override { server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5)); }
+
  protected:
   SnapshotsServiceTest() : service_(*snapshotter_, &provider_, std::chrono::seconds(1), clock_) {
     grpc::ServerBuilder builder;
@@ -76,7 +79,6 @@ class SnapshotsServiceTest : public TempSnapshotter {
     server_ = builder.BuildAndStart();
     stub_ = api::Snapshots::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
   }
-  ~SnapshotsServiceTest() override { server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5)); }
 
   grpc::Status call_prepare(const std::string& key, const std::string& parent, const std::string& chain_id) {
     grpc::ClientContext context;

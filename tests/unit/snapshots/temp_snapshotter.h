@@ -67,6 +67,7 @@ class TempSnapshotter : public ::testing::Test {
   std::vector<std::string> names(const std::vector<std::string>& filters = {}) {
     std::vector<std::string> names;
     const auto infos = snapshotter_->list(Filter::parse(filters).value()).value();
+    names.reserve(infos.size());
     for (const auto& info : infos) names.push_back(info.name);
     return names;
   }

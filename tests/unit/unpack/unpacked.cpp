@@ -38,6 +38,7 @@ std::string Unpacked::unpack(const std::string& blob, const unpack::Options& opt
 
 std::string Unpacked::finish(const std::vector<const Unpacked*>& lowers) {
   std::vector<int> folders;
+  folders.reserve(lowers.size());
   for (const Unpacked* lower : lowers) folders.push_back(lower->folder());
   auto status = unpack::finish_layer(folder(), layer.unfinished, folders);
   return status ? std::string() : status.error().to_string();
