@@ -161,7 +161,7 @@ fi
 for preset in "${sanitizers[@]}"; do
   if built_behind $preset; then
     unit_tests $preset
-    PACELINE_CONTAINERD=bookworm integration_tests $preset
+    PACELINE_CONTAINERD=bookworm PACELINE_KILLS=50 integration_tests $preset
   fi
 done
 

@@ -1,15 +1,12 @@
 """Layers that the daemon unpacks while it fetches them: containerd takes them as they are, and they are what it would have made
 itself."""
 
-import threading
 import time
 
-import grpc
 import pytest
 
 from harness import trees
 from harness.cri import ImageService
-from harness.processes import wait_until
 
 SIZES = (300_000, 2_000_000, 100_000)
 
@@ -67,27 +64,3 @@ def test_the_same_files_as_containerd_makes(make_node, closing, push):
     assert len(ours) == len(own) == len(pushed.image.layers)
     for mine, theirs in zip(ours, own):
         assert trees.differences(trees.describe(theirs / "fs"), trees.describe(mine), since) == []
-
-
-def try_to_pull(service, reference):
-    try:
-        service.pull(reference)
-        return True
-    except grpc.RpcError:
-        return False  # The daemon has gone, or containerd has not found it again yet.
-
-
-@pytest.mark.one_version
-def test_killed_in_mid_unpack(make_node, closing, push):
-    pushed = push(sizes=(20_000_000, 8_000_000))
-    node = make_node(settings={"snapshotter.enabled": True}, snapshotter=True, cri=True).start()
-    service = closing(ImageService(node.containerd.address))
-    for pause in (0.02, 0.05, 0.1, 0.2):
-        pull = threading.Thread(target=try_to_pull, args=(service, pushed.reference))
-        pull.start()
-        time.sleep(pause)
-        node.daemon.kill()
-        node.daemon.start()
-        pull.join()
-    wait_until(lambda: try_to_pull(service, pushed.reference), "a pull after the last restart")
-    assert node.containerd.run_image(pushed.reference, namespace="k8s.io") == pushed.image.output
