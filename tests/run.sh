@@ -150,6 +150,10 @@ if build release; then
     if [ "$bad" -gt 0 ]; then tail -n 80 $logs/conformance.log; else tail -n 6 $logs/conformance.log; fi
     count "conformance" "$good" "$bad"
   fi
+  if ! $quick; then
+    section "fuzzers, ten seconds each"
+    if check "fuzz" tests/fuzz/run.sh 10; then grep -E '^(==|stat::number)' $logs/fuzz.log; fi
+  fi
   if $quick; then
     PACELINE_CONTAINERD=bookworm integration_tests release
   else

@@ -22,17 +22,19 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "integration"), str(pathlib.Path(__file__).parent)]
+sys.path[:0] = [str(ROOT / "tests" / "integration")]
 
-from debian_image import SMALL, DebianImage  # noqa: E402
 from harness import versions  # noqa: E402
 from harness.containerd import Containerd  # noqa: E402
 from harness.cri import ImageService  # noqa: E402
+from harness.debian_image import SMALL, DebianImage  # noqa: E402
 from harness.pacelined import Pacelined  # noqa: E402
 from harness.registry import Registry, push  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
 SIZE = "16G"
+PROMISED = {"1.6": 0.30, "2.": 0.35}  # Of containerd alone, by its version.
+OF_FLOOR = 2.0
 COLUMNS = ["fs", "system", "version", "client", "rep", "seconds", "cpu_seconds", "peak_rss_kib"]
 
 
@@ -41,7 +43,7 @@ def say(text):
 
 
 class FileSystem:
-    """A fresh one, mounted; ext4 in a file of the working folder's disk."""
+    """A fresh one, mounted; ext4 in a file of the working folder's disk, whatever that has: overlayfs needs no overlay below it."""
 
     def __init__(self, kind, work):
         self.kind, self.mount, self.image = kind, work / kind, work / f"{kind}.img"
@@ -120,9 +122,15 @@ class Bench:
         settle(self.work / "registry" / "data")
         cpu, begin = children_cpu(), time.monotonic()
         script = 'mkdir -p "$0/$1" && igzip -d -c "$2" | tar -C "$0/$1" -x --numeric-owner --same-permissions -f -'
-        lines = "".join(f"{number} {path}\n" for number, path in enumerate(self.image.files))
+        blobs = self.work / "registry/data/docker/registry/v2/blobs/sha256"  # The files that the others are served from.
+        digests = [layer["digest"].removeprefix("sha256:") for layer in self.image.described]
+        lines = "".join(f"{number} {blobs}/{each[:2]}/{each}/data\n" for number, each in enumerate(digests))
         subprocess.run(["xargs", "-P", "2", "-L", "1", "sh", "-c", script, directory], input=lines, text=True, check=True)
         return time.monotonic() - begin, children_cpu() - cpu, ""
+
+
+def judged(ratio, promised):
+    return f"{ratio:.2f}" + (f" ({'within' if ratio <= promised else 'MISSES'} {promised:.2f})" if promised else "")
 
 
 def summary(rows):
@@ -142,9 +150,11 @@ def summary(rows):
         ours = median((fs, client, version, system), "seconds")
         ratios = []
         if (fs, client, version, "containerd") in groups:
-            ratios.append(f"{ours / median((fs, client, version, 'containerd'), 'seconds'):.2f} of containerd {version}")
+            promised = next((limit for prefix, limit in PROMISED.items() if version.startswith(prefix)), None)
+            ratio = ours / median((fs, client, version, "containerd"), "seconds")
+            ratios.append(f"{judged(ratio, promised)} of containerd {version}")
         if (fs, "", "", "floor") in groups:
-            ratios.append(f"{ours / median((fs, '', '', 'floor'), 'seconds'):.2f} of igzip | tar")
+            ratios.append(f"{judged(ours / median((fs, '', '', 'floor'), 'seconds'), OF_FLOOR)} of igzip | tar")
         lines.append(f"{fs} {client}: paceline under containerd {version}: " + ", ".join(ratios))
     return "\n".join(lines)
 

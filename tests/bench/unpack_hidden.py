@@ -18,12 +18,12 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "integration"), str(ROOT / "tests" / "wan"), str(pathlib.Path(__file__).parent)]
+sys.path[:0] = [str(ROOT / "tests" / "integration"), str(ROOT / "tests" / "wan")]
 
-from debian_image import DebianImage  # noqa: E402
 from harness import versions  # noqa: E402
 from harness.containerd import Containerd  # noqa: E402
 from harness.cri import ImageService  # noqa: E402
+from harness.debian_image import DebianImage  # noqa: E402
 from harness.pacelined import Pacelined  # noqa: E402
 from harness.registry import Registry, push  # noqa: E402
 from lane import Lane, LinkSpec  # noqa: E402

@@ -1,4 +1,4 @@
-"""The engine's layers are containerd's: a torture image and one of real files, unpacked by both, each layer's own folder
+"""The engine's layers are containerd's: a torture image, what GNU tar makes and an image of Debian packages, unpacked by both, each layer's own folder
 and the mounted whole compared entry by entry."""
 
 import contextlib
@@ -14,9 +14,11 @@ import time
 import pytest
 
 from harness.containerd import Containerd
+from harness.debian_image import SMALL, DebianImage
 from harness.images import OCI, Image, Layer, digest_of
 from harness.processes import run
 from harness.trees import describe, differences
+from harness.versions import ROOT
 
 BENCH = pathlib.Path(os.environ.get("PACELINE_UNPACK_BENCH",
                                     pathlib.Path(__file__).resolve().parents[2] / "build/release/bin/unpack_bench"))
@@ -179,9 +181,18 @@ def snapshot_folders(containerd, count):
     return folders
 
 
-@pytest.mark.parametrize("kind", ["torture", "gnu-tar"])
+def layers_of(kind, tmp_path):
+    if kind == "torture":
+        return torture_layers()
+    if kind == "gnu-tar":
+        return gnu_tar_layers(tmp_path)
+    # PACELINE_DEBIAN: the folder of a larger one, as the benchmarks use.
+    return DebianImage(os.environ.get("PACELINE_DEBIAN", ROOT / "build" / "bench" / "debian-small"), SMALL).layers
+
+
+@pytest.mark.parametrize("kind", ["torture", "gnu-tar", "debian"])
 def test_layers_are_those_containerd_makes(version, registry, closing, tmp_path, kind):
-    layers = torture_layers() if kind == "torture" else gnu_tar_layers(tmp_path)
+    layers = layers_of(kind, tmp_path)
     image = image_of(f"fidelity-{kind}-{version.suite}", layers)
     reference = registry.push(image, f"fidelity/{kind}/{version.suite}")
     started = time.time_ns() - 1_000_000_000

@@ -1,16 +1,20 @@
 """A large image of Debian packages, as a serverless function's often is: a base, Python with its numeric stack, compilers, a JDK,
 Go, TeX. With the packages of one day it is the same byte for byte.
 
-usage: debian_image.py [--small] FOLDER      makes FOLDER/0.tar.gz … (bottom first) and FOLDER/layers.json, once
+usage: python3 -m harness.debian_image [--small] FOLDER      makes FOLDER/0.tar.gz … (bottom first) and FOLDER/layers.json, once
 """
 
 import argparse
 import hashlib
 import json
+import os
 import pathlib
 import shutil
 import subprocess
 import sys
+import threading
+
+from .images import Layer
 
 # Bottom first; only what is unpacked matters, so no dependency is followed.
 LAYERS = {
@@ -50,8 +54,11 @@ def make_layer(folder, number, packages):
     if ping.exists():  # What its package's installation would set.
         subprocess.run(["setcap", "cap_net_raw+ep", ping], check=True)
     if (root / "bin" / "busybox").exists():
-        (root / "bin" / "hello").write_text("#!/bin/busybox sh\necho hello from Debian\n")
-        (root / "bin" / "hello").chmod(0o755)
+        hello, times = root / "bin" / "hello", (root / "bin").stat()
+        hello.write_text("#!/bin/busybox sh\necho hello from Debian\n")
+        hello.chmod(0o755)
+        for path in (hello, hello.parent):  # The same at any time.
+            os.utime(path, ns=(times.st_mtime_ns, times.st_mtime_ns))
     partial = folder / f"{number}.tar.gz.part"
     with open(partial, "wb") as out:
         tar = subprocess.Popen(["tar", "-C", root, "--numeric-owner", "--sort=name", "--xattrs", "--xattrs-include=*",
@@ -68,7 +75,6 @@ def describe(path):
     unzip = subprocess.Popen(["gzip", "-dc", path], stdout=subprocess.PIPE)
     listing = subprocess.Popen(["tar", "-tf", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     diff_id, size = hashlib.sha256(), 0
-    import threading
     entries = []
     count = threading.Thread(target=lambda: entries.append(sum(1 for _ in listing.stdout)))
     count.start()
@@ -104,16 +110,16 @@ class DebianImage:
     """As the registry harness pushes it."""
 
     def __init__(self, folder, layers=None):
-        self.layers = make(folder, layers)
+        self.described = make(folder, layers)
         self.folder = pathlib.Path(folder)
         self.config = json.dumps({
             "architecture": "amd64", "os": "linux", "config": {"Env": ["PATH=/bin:/usr/bin"], "Cmd": ["/bin/hello"]},
-            "rootfs": {"type": "layers", "diff_ids": [layer["diff_id"] for layer in self.layers]}}).encode()
+            "rootfs": {"type": "layers", "diff_ids": [layer["diff_id"] for layer in self.described]}}).encode()
         sha = lambda data: "sha256:" + hashlib.sha256(data).hexdigest()
         manifest = json.dumps({
             "schemaVersion": 2, "mediaType": KINDS["manifest"],
             "config": {"mediaType": KINDS["config"], "digest": sha(self.config), "size": len(self.config)},
-            "layers": [{"mediaType": KINDS["layer"], "digest": layer["digest"], "size": layer["size"]} for layer in self.layers],
+            "layers": [{"mediaType": KINDS["layer"], "digest": layer["digest"], "size": layer["size"]} for layer in self.described],
         }).encode()
         self.manifests = [(KINDS["manifest"], manifest)]
         self.digest = sha(manifest)
@@ -124,16 +130,20 @@ class DebianImage:
 
     @property
     def blobs(self):
-        read = {layer["digest"]: (self.folder / layer["file"]).read_bytes() for layer in self.layers}
-        return {"sha256:" + hashlib.sha256(self.config).hexdigest(): self.config} | read
+        return {"sha256:" + hashlib.sha256(self.config).hexdigest(): self.config} | {each.digest: each.data for each in self.layers}
+
+    @property
+    def layers(self):
+        """Bottom first, read anew each time: they are large."""
+        return [Layer((self.folder / each["file"]).read_bytes(), each["diff_id"]) for each in self.described]
 
     @property
     def files(self):
-        return [self.folder / layer["file"] for layer in self.layers]
+        return [self.folder / layer["file"] for layer in self.described]
 
     def __str__(self):
-        total = lambda key: sum(layer[key] for layer in self.layers)
-        return (f"{len(self.layers)} layers, {total('size') / 1e6:.0f} MB gzip, {total('uncompressed') / 1e6:.0f} MB, "
+        total = lambda key: sum(layer[key] for layer in self.described)
+        return (f"{len(self.described)} layers, {total('size') / 1e6:.0f} MB gzip, {total('uncompressed') / 1e6:.0f} MB, "
                 f"{total('entries')} entries")
 
 
