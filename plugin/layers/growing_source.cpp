@@ -49,11 +49,14 @@ bool GrowingSource::follow() {
   return true;
 }
 
+bool GrowingSource::is_ready(std::uint64_t offset) const {
+  const std::lock_guard lock(progress_->mutex);
+  return progress_->beyond(offset);
+}
+
 Result<std::uint64_t> GrowingSource::wait_beyond(std::uint64_t offset) {
   std::unique_lock lock(progress_->mutex);
-  progress_->changed.wait(lock, stop_, [&] {
-    return progress_->prefix > offset || progress_->began_anew || progress_->landed.has_value();
-  });
+  progress_->changed.wait(lock, stop_, [&] { return progress_->beyond(offset); });
   if (stop_.stop_requested()) return fail(Code::kCancelled, "given up");
   if (progress_->landed && !*progress_->landed) return fail(progress_->landed->error());
   if (progress_->began_anew) return fail(Code::kAborted, "the blob is being fetched anew: its bytes were wrong");

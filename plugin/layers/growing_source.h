@@ -28,6 +28,7 @@ class GrowingSource final : public unpack::LayerSource {
   GrowingSource& operator=(const GrowingSource&) = delete;
 
   Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> buffer) override;
+  [[nodiscard]] bool is_ready(std::uint64_t offset) const override;
   /// ok: the blob is whole and its digest is right. Otherwise why the download failed.
   Status wait_landed();
 
@@ -39,6 +40,9 @@ class GrowingSource final : public unpack::LayerSource {
     std::uint64_t prefix = 0;
     bool began_anew = false;  ///< The download was thrown away: what was read belongs to no blob.
     std::optional<Status> landed;
+    [[nodiscard]] bool beyond(std::uint64_t offset) const {
+      return prefix > offset || began_anew || landed.has_value();
+    }
   };
 
   GrowingSource(store::Store& store, pull::FlightTable& flights, const Digest& digest, std::stop_token stop);

@@ -17,6 +17,8 @@ class LayerSource {
   /// Reads what is there at `offset`, one byte at least: blocks until the blob has grown that far. 0 is the blob's
   /// end; an error (the fetch failed, the caller gave up) ends the unpack and is its error.
   virtual Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> buffer) = 0;
+  /// false: read() there would wait for bytes.
+  [[nodiscard]] virtual bool is_ready(std::uint64_t /*offset*/) const { return true; }
 };
 
 /// A file that is whole.

@@ -17,10 +17,10 @@ constexpr std::size_t kMinPieces = 2;
 }  // namespace
 
 LayerStream::LayerStream(std::unique_ptr<Decoder> decoder, const Limits& limits, std::size_t buffer_bytes,
-                         WorkerSlots* slots)
+                         const Turn& turn)
     : decoder_(std::move(decoder)),
       limits_(limits),
-      slots_(slots),
+      turn_(turn),
       ring_(std::max(kMinPieces, buffer_bytes / kPieceBytes)) {}
 
 LayerStream::~LayerStream() {
@@ -30,7 +30,9 @@ LayerStream::~LayerStream() {
     stopping_ = true;
   }
   changed_.notify_all();
+  turn_.leave();  // The helper may want to get in before it sees that it is to stop.
   helper_.join();
+  turn_.enter();
 }
 
 Result<std::size_t> LayerStream::fill(Piece& piece) {
@@ -51,7 +53,8 @@ Result<std::size_t> LayerStream::fill(Piece& piece) {
 }
 
 Result<std::span<const std::byte>> LayerStream::next() {
-  if (!helper_.joinable() && slots_ != nullptr && !ended_ && slots_->try_enter()) start_helper();
+  turn_.give_way();
+  if (!helper_.joinable() && !ended_ && turn_.try_enter()) start_helper();
   auto bytes = helper_.joinable() ? next_helped() : next_alone();
   if (bytes) taken_bytes_ += bytes->size();
   return bytes;
@@ -81,7 +84,7 @@ Result<std::span<const std::byte>> LayerStream::next_helped() {
     changed_.notify_all();
   }
   while (taken_ == filled_ && !ended_) {
-    if (!hash_one(lock)) changed_.wait(lock);
+    if (!hash_one(lock)) wait(lock);
   }
   if (taken_ == filled_) {  // What was inflated before a failure is still used: the failure may lie behind the end.
     if (!failure_) return fail(failure_.error());
@@ -96,18 +99,26 @@ void LayerStream::start_helper() {
     helper_ = std::thread([this] {
       ::pthread_setname_np(::pthread_self(), "pl-inflate");
       help();
-      slots_->leave();
+      turn_.leave();
     });
   } catch (const std::system_error&) {  // No more threads: it goes on alone.
-    slots_->leave();
+    turn_.leave();
   }
+}
+
+void LayerStream::wait(std::unique_lock<std::mutex>& lock) {
+  turn_.leave();
+  changed_.wait(lock);
+  lock.unlock();  // To get in may take long, and the other thread must go on.
+  turn_.enter();
+  lock.lock();
 }
 
 void LayerStream::help() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     if (filled_ - std::min(hashed_, released_) == ring_.size()) {
-      if (!hash_one(lock)) changed_.wait(lock);
+      if (!hash_one(lock)) wait(lock);
       continue;
     }
     Piece& free = piece(filled_);
@@ -147,7 +158,7 @@ Result<Digest> LayerStream::finish() {
   if (helper_.joinable()) {
     std::unique_lock lock(mutex_);
     while (hashed_ != filled_) {
-      if (!hash_one(lock)) changed_.wait(lock);
+      if (!hash_one(lock)) wait(lock);
     }
   }
   return sha_.digest();

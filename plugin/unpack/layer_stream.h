@@ -23,8 +23,8 @@ namespace paceline::unpack {
 
 class LayerStream final : public PieceSource {
  public:
-  /// `slots` may be null: then there is no helper. `buffer_bytes` bounds the ring.
-  LayerStream(std::unique_ptr<Decoder> decoder, const Limits& limits, std::size_t buffer_bytes, WorkerSlots* slots);
+  /// The caller has entered the slots of `turn`, and is in whenever he calls. `buffer_bytes` bounds the ring.
+  LayerStream(std::unique_ptr<Decoder> decoder, const Limits& limits, std::size_t buffer_bytes, const Turn& turn);
   ~LayerStream() override;
   LayerStream(const LayerStream&) = delete;
   LayerStream& operator=(const LayerStream&) = delete;
@@ -48,12 +48,14 @@ class LayerStream final : public PieceSource {
   Result<std::span<const std::byte>> next_helped();
   void start_helper();
   void help();
+  /// For another thread to change something; the slot is somebody else's meanwhile.
+  void wait(std::unique_lock<std::mutex>& lock);
   /// Hashes one piece when one is due and nobody hashes; true when it did. Drops the lock meanwhile.
   bool hash_one(std::unique_lock<std::mutex>& lock);
 
   const std::unique_ptr<Decoder> decoder_;
   const Limits limits_;
-  WorkerSlots* const slots_;
+  const Turn turn_;
   std::vector<Piece> ring_;
   Sha256 sha_;                      // Of who has set hashing_; without a helper, of the caller.
   std::uint64_t filled_bytes_ = 0;  // Of who fills: the helper once there is one.

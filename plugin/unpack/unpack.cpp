@@ -10,17 +10,30 @@ namespace {
 
 class Working {
  public:
-  explicit Working(WorkerSlots* slots) : slots_(slots) {
-    if (slots_ != nullptr) slots_->enter();
-  }
-  ~Working() {
-    if (slots_ != nullptr) slots_->leave();
-  }
+  explicit Working(const Turn& turn) : turn_(turn) { turn_.enter(); }
+  ~Working() { turn_.leave(); }
   Working(const Working&) = delete;
   Working& operator=(const Working&) = delete;
 
  private:
-  WorkerSlots* slots_;
+  const Turn& turn_;
+};
+
+/// Lets others work while the source waits for bytes.
+class YieldingSource final : public LayerSource {
+ public:
+  YieldingSource(LayerSource& source, const Turn& turn) : source_(source), turn_(turn) {}
+  Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> buffer) override {
+    if (source_.is_ready(offset)) return source_.read(offset, buffer);
+    turn_.leave();
+    auto count = source_.read(offset, buffer);
+    turn_.enter();
+    return count;
+  }
+
+ private:
+  LayerSource& source_;
+  const Turn& turn_;
 };
 
 Result<std::uint64_t> write_entries(LayerStream& stream, LayerWriter& writer, const Limits& limits) {
@@ -43,10 +56,12 @@ Result<std::uint64_t> write_entries(LayerStream& stream, LayerWriter& writer, co
 
 Result<UnpackedLayer> unpack_layer(LayerSource& source, std::string_view media_type,
                                    const std::optional<Digest>& expected, int directory, const Options& options) {
-  const Working working(options.slots);
-  auto decoder = open_decoder(source, media_type);
+  const Turn turn(options.slots, options.rank);
+  const Working working(turn);
+  YieldingSource yielding(source, turn);
+  auto decoder = open_decoder(yielding, media_type);
   if (!decoder) return fail(decoder.error());
-  LayerStream stream(std::move(*decoder), options.limits, options.buffer_bytes, options.slots);
+  LayerStream stream(std::move(*decoder), options.limits, options.buffer_bytes, turn);
   LayerWriter writer(directory, {options.bottom, options.device_nodes, options.limits.bytes});
 
   UnpackedLayer layer;

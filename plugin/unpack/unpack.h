@@ -7,6 +7,7 @@
 // Any thread, several layers at once. The folder is the caller's: open, empty, and his to remove when a call fails.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -26,8 +27,9 @@ struct Options {
   bool bottom = false;       ///< The image's first layer: nothing lies below, whiteouts remove what it brought itself.
   bool device_nodes = true;  ///< false: devices are left out (user namespaces cannot make them).
   std::size_t buffer_bytes = 4U << 20U;  ///< What a layer holds uncompressed, at most, when a helper inflates ahead.
-  /// Counts who works over all layers; a layer takes a helper thread while cores are free. Null: never.
+  /// Bounds who works over all layers; a layer takes a helper thread while cores are free. Null: no bound, no helper.
   WorkerSlots* slots = nullptr;
+  const std::atomic<WorkerSlots::Rank>* rank = nullptr;  ///< In the slots; null: 0, before all others.
 };
 
 struct UnpackedLayer {

@@ -142,8 +142,9 @@ class LayerStreamTest : public testing::TestWithParam<bool> {
   /// All of the stream, with or without a helper.
   Decoded read(const std::string& blob, const Limits& limits, Digest* digest = nullptr) {
     MemorySource source(blob, 5000);
-    WorkerSlots slots(GetParam() ? 2 : 0);
-    LayerStream stream(std::move(open_decoder(source, "").value()), limits, 1U << 20U, &slots);
+    WorkerSlots slots(GetParam() ? 2 : 1);
+    slots.enter(0);
+    LayerStream stream(std::move(open_decoder(source, "").value()), limits, 1U << 20U, Turn(&slots, nullptr));
     Decoded decoded;
     for (;;) {
       auto bytes = stream.next();
@@ -172,8 +173,9 @@ TEST_P(LayerStreamTest, HashesAllItHandsOut) {
 TEST_P(LayerStreamTest, HashesWhatNobodyTook) {
   const std::string text = sample(3'000'000);
   MemorySource source(text);
-  WorkerSlots slots(GetParam() ? 2 : 0);
-  LayerStream stream(std::move(open_decoder(source, "").value()), {}, 1U << 20U, &slots);
+  WorkerSlots slots(GetParam() ? 2 : 1);
+  slots.enter(0);
+  LayerStream stream(std::move(open_decoder(source, "").value()), {}, 1U << 20U, Turn(&slots, nullptr));
   ASSERT_TRUE(stream.next());
   EXPECT_EQ(stream.finish().value(), sha256(text));
   EXPECT_EQ(stream.bytes(), text.size());
@@ -183,8 +185,9 @@ TEST_P(LayerStreamTest, CanBeGivenUpAnywhere) {
   const std::string blob = gzip(sample(5'000'000));
   for (int pieces = 0; pieces < 6; ++pieces) {
     MemorySource source(blob);
-    WorkerSlots slots(GetParam() ? 2 : 0);
-    LayerStream stream(std::move(open_decoder(source, "").value()), {}, 1U << 20U, &slots);
+    WorkerSlots slots(GetParam() ? 2 : 1);
+    slots.enter(0);
+    LayerStream stream(std::move(open_decoder(source, "").value()), {}, 1U << 20U, Turn(&slots, nullptr));
     for (int i = 0; i < pieces; ++i) ASSERT_TRUE(stream.next());
   }
 }
@@ -193,8 +196,9 @@ TEST_P(LayerStreamTest, FailsForGood) {
   const std::string text = sample(2'000'000);
   const std::string blob = gzip(text);
   MemorySource source(blob.substr(0, blob.size() / 2));
-  WorkerSlots slots(GetParam() ? 2 : 0);
-  LayerStream stream(std::move(open_decoder(source, "").value()), {}, 1U << 20U, &slots);
+  WorkerSlots slots(GetParam() ? 2 : 1);
+  slots.enter(0);
+  LayerStream stream(std::move(open_decoder(source, "").value()), {}, 1U << 20U, Turn(&slots, nullptr));
   while (stream.next()) {
   }
   EXPECT_FALSE(stream.next());
