@@ -43,8 +43,9 @@ grpc::Status removed(const Status& outcome) {
 
 class ContentService::Impl final : public Base {
  public:
-  Impl(store::Store& store, pull::FlightTable& flights, const Clock& clock)
-      : backend_{store, flights, active_, trail_, clock},
+  Impl(store::Store& store, pull::FlightTable& flights, const Clock& clock, ReadGate* gate)
+      : gate_(gate),
+        backend_{store, flights, active_, trail_, clock},
         control_("content-ctl", 2),
         bulk_("content-io", std::clamp(std::thread::hardware_concurrency(), 2U, 8U)) {}
 
@@ -85,9 +86,9 @@ class ContentService::Impl final : public Base {
     return in_pool(bulk_, context, [this, digest = *digest] { return removed(backend_.store.remove(digest)); });
   }
 
-  grpc::ServerWriteReactor<grpc::ByteBuffer>* Read(grpc::CallbackServerContext* /*context*/,
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Read(grpc::CallbackServerContext* context,
                                                    const grpc::ByteBuffer* request) override {
-    return ReadStream::start(backend_.store, bulk_, *request);
+    return ReadStream::start(backend_.store, bulk_, *request, hold_for(*context));
   }
 
   grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext* context, const api::StatusRequest* request,
@@ -129,6 +130,15 @@ class ContentService::Impl final : public Base {
   }
 
  private:
+  /// Readers that name no namespace are clients of containerd's: what they do next is not known.
+  [[nodiscard]] ReadStream::Hold hold_for(const grpc::CallbackServerContext& context) const {
+    if (gate_ == nullptr) return {};
+    const auto reader = context.client_metadata().find("containerd-namespace");
+    if (reader == context.client_metadata().end()) return {};
+    return [gate = gate_, name = std::string(reader->second.data(), reader->second.size())](
+               const Digest& digest, std::function<void()> go) { return gate->hold(digest, name, std::move(go)); };
+  }
+
   /// Runs `work` in the pool and answers with its status; request and response live until then.
   template <class Work>
   grpc::ServerUnaryReactor* in_pool(WorkerPool& pool, grpc::CallbackServerContext* context, Work work) {
@@ -181,6 +191,7 @@ class ContentService::Impl final : public Base {
     return status;
   }
 
+  ReadGate* const gate_;
   ActiveWrites active_;
   InfoTrail trail_;
   Backend backend_;
@@ -190,8 +201,8 @@ class ContentService::Impl final : public Base {
   WorkerPool bulk_;
 };
 
-ContentService::ContentService(store::Store& store, pull::FlightTable& flights, const Clock& clock)
-    : impl_(std::make_unique<Impl>(store, flights, clock)) {}
+ContentService::ContentService(store::Store& store, pull::FlightTable& flights, const Clock& clock, ReadGate* gate)
+    : impl_(std::make_unique<Impl>(store, flights, clock, gate)) {}
 
 ContentService::~ContentService() = default;
 

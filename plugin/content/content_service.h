@@ -5,7 +5,7 @@
 // fetch. Fetched blobs stay hidden from List until containerd first touches them.
 //
 // Thread rule: gRPC calls it from any thread; the server must be shut down before the service is destroyed.
-// Borrows store, flights and clock.
+// Borrows store, flights, clock and gate.
 #pragma once
 
 #include <grpcpp/server_builder.h>
@@ -14,6 +14,7 @@
 
 #include "containerd/services/content/v1/content.grpc.pb.h"
 #include "plugin/base/clock.h"
+#include "plugin/content/read_gate.h"
 #include "plugin/pull/flight_table.h"
 #include "plugin/store/store.h"
 
@@ -21,7 +22,8 @@ namespace paceline::content {
 
 class ContentService {
  public:
-  ContentService(store::Store& store, pull::FlightTable& flights, const Clock& clock);
+  /// `gate` may be null: then no reader ever waits.
+  ContentService(store::Store& store, pull::FlightTable& flights, const Clock& clock, ReadGate* gate = nullptr);
   ~ContentService();
 
   /// Registers the service and lets the server accept messages as large as containerd sends.

@@ -47,15 +47,32 @@ class Header {
 
 }  // namespace
 
-ReadStream* ReadStream::start(store::Store& store, WorkerPool& pool, const grpc::ByteBuffer& request) {
+ReadStream* ReadStream::start(store::Store& store, WorkerPool& pool, const grpc::ByteBuffer& request,
+                              const Hold& hold) {
   const std::shared_ptr<ReadStream> stream(new ReadStream(pool));
   stream->self_ = stream;
-  stream->open_or_finish(store, request);
+  stream->begin(store, request, hold);
   return stream.get();
 }
 
-void ReadStream::open_or_finish(store::Store& store, const grpc::ByteBuffer& request) {
-  if (const auto opened = open(store, request); !opened) {
+void ReadStream::begin(store::Store& store, const grpc::ByteBuffer& request, const Hold& hold) {
+  grpc::ByteBuffer wire(request);
+  api::ReadContentRequest message;
+  if (const auto parsed = grpc::SerializationTraits<api::ReadContentRequest>::Deserialize(&wire, &message);
+      !parsed.ok()) {
+    return finish({grpc::StatusCode::INVALID_ARGUMENT, "malformed Read request"});
+  }
+  const auto digest = Digest::parse(message.digest());
+  if (!digest) return finish(to_grpc(digest.error()));
+  if (!hold || !hold(*digest, [self = shared_from_this(), &store, digest = *digest, message] {
+        self->open_or_finish(store, digest, message);
+      })) {
+    open_or_finish(store, *digest, message);
+  }
+}
+
+void ReadStream::open_or_finish(store::Store& store, const Digest& digest, const api::ReadContentRequest& request) {
+  if (const auto opened = open(store, digest, request); !opened) {
     finish(to_grpc(opened.error()));
   } else if (position_ == end_) {
     finish(grpc::Status::OK);
@@ -64,27 +81,19 @@ void ReadStream::open_or_finish(store::Store& store, const grpc::ByteBuffer& req
   }
 }
 
-Status ReadStream::open(store::Store& store, const grpc::ByteBuffer& request) {
-  grpc::ByteBuffer wire(request);
-  api::ReadContentRequest message;
-  if (const auto parsed = grpc::SerializationTraits<api::ReadContentRequest>::Deserialize(&wire, &message);
-      !parsed.ok()) {
-    return fail(Code::kInvalidArgument, "malformed Read request");
-  }
-  const auto digest = Digest::parse(message.digest());
-  if (!digest) return fail(digest.error());
-  auto blob = store.open_blob(*digest);
+Status ReadStream::open(store::Store& store, const Digest& digest, const api::ReadContentRequest& request) {
+  auto blob = store.open_blob(digest);
   if (!blob) return fail(std::move(blob.error()));
   blob_ = std::move(*blob);
 
   // As containerd's own service: a negative offset is 0; a size of 0, or past the end, is all there is.
-  position_ = static_cast<std::uint64_t>(std::max<std::int64_t>(message.offset(), 0));
+  position_ = static_cast<std::uint64_t>(std::max<std::int64_t>(request.offset(), 0));
   if (position_ > blob_->size) {
     return fail(Code::kOutOfRange,
-                fmt::format("read at {}: {} has {} bytes", position_, message.digest(), blob_->size));
+                fmt::format("read at {}: {} has {} bytes", position_, request.digest(), blob_->size));
   }
   const auto rest = blob_->size - position_;
-  const auto size = static_cast<std::uint64_t>(std::max<std::int64_t>(message.size(), 0));
+  const auto size = static_cast<std::uint64_t>(std::max<std::int64_t>(request.size(), 0));
   end_ = position_ + (size == 0 ? rest : std::min(size, rest));
   return {};
 }

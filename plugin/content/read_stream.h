@@ -10,11 +10,13 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <utility>
 
 #include "plugin/base/worker_pool.h"
+#include "plugin/content/messages.h"
 #include "plugin/store/store.h"
 
 namespace paceline::content {
@@ -22,8 +24,10 @@ namespace paceline::content {
 class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
                          public std::enable_shared_from_this<ReadStream> {
  public:
-  /// Answers `request`, a ReadContentRequest in wire format.
-  static ReadStream* start(store::Store& store, WorkerPool& pool, const grpc::ByteBuffer& request);
+  /// Whether the blob's reader has to wait; see ReadGate::hold().
+  using Hold = std::function<bool(const Digest&, std::function<void()>)>;
+  /// Answers `request`, a ReadContentRequest in wire format. `hold` may be empty.
+  static ReadStream* start(store::Store& store, WorkerPool& pool, const grpc::ByteBuffer& request, const Hold& hold);
 
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
@@ -35,8 +39,9 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   enum class State { kReading, kWriting, kFinished };
 
   explicit ReadStream(WorkerPool& pool) : pool_(pool) {}
-  Status open(store::Store& store, const grpc::ByteBuffer& request);
-  void open_or_finish(store::Store& store, const grpc::ByteBuffer& request);
+  void begin(store::Store& store, const grpc::ByteBuffer& request, const Hold& hold);
+  Status open(store::Store& store, const Digest& digest, const api::ReadContentRequest& request);
+  void open_or_finish(store::Store& store, const Digest& digest, const api::ReadContentRequest& request);
   void next();
   void read_rest();
   void send();

@@ -125,7 +125,7 @@ Daemon::Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<Syst
                                                                     .state = config.root / "state",
                                                                     .listener = unpacker_.get()})),
       upstream_(registries_, *pulls_),
-      content_(*store_, flights_, *clock_),
+      content_(*store_, flights_, *clock_, unpacker_.get()),
       control_(*pulls_),
       api_(control_, *store_, *clock_, PACELINE_VERSION) {
   if (!snapshotter_) return;

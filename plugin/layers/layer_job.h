@@ -2,6 +2,7 @@
 // mutex; what the state says is being worked on belongs to the worker, and what is done changes no more.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "plugin/layers/image_plan.h"
 #include "plugin/snapshots/snapshot.h"
 #include "plugin/unpack/unfinished.h"
+#include "plugin/unpack/worker_slots.h"
 
 namespace paceline::layers {
 
@@ -24,16 +26,21 @@ struct LayerJob {
     kFailed,  ///< containerd unpacks it itself.
   };
 
-  LayerJob(PlannedLayer planned, std::shared_ptr<LayerJob> lower)
-      : layer(std::move(planned)), below(std::move(lower)) {}
+  LayerJob(PlannedLayer planned, std::shared_ptr<LayerJob> lower, unpack::WorkerSlots::Rank turn)
+      : layer(std::move(planned)), below(std::move(lower)), rank(turn) {}
 
   [[nodiscard]] bool resolved() const { return state >= State::kReady; }
-  [[nodiscard]] bool has_files() const { return state == State::kReady || state == State::kTaken; }
+  [[nodiscard]] bool has_files() const {
+    const State now = state;
+    return now == State::kReady || now == State::kTaken;
+  }
 
   const PlannedLayer layer;
   const std::shared_ptr<LayerJob> below;  ///< Null for the bottom layer.
 
-  State state = State::kUnpacking;
+  std::atomic<State> state = State::kUnpacking;  ///< Changed under the mutex only.
+  std::atomic<unpack::WorkerSlots::Rank> rank;
+  std::atomic<std::uint64_t> read_bytes{0};  ///< Of the blob.
   TimePoint resolved_at;
   bool found = false;  ///< A snapshot had it already.
   std::filesystem::path path;

@@ -23,31 +23,38 @@ using State = LayerJob::State;
 constexpr Duration kKeep = 10min;
 constexpr Duration kSweep = 1s;
 constexpr std::uint64_t kRoomStep = 16U << 20U;
+// Layers that may have begun. Most wait for bytes; no image has many more, and a thread that waits costs little.
+constexpr unsigned kBegun = 32;
 
-/// Looks from time to time whether the disk has room for what the bytes become.
+/// Counts the bytes, and looks from time to time whether the disk has room for what they become.
 class WatchedSource final : public unpack::LayerSource {
  public:
-  WatchedSource(unpack::LayerSource& source, const LayerFolders& folders) : source_(source), folders_(folders) {}
+  WatchedSource(unpack::LayerSource& source, const LayerFolders& folders, LayerJob& job)
+      : source_(source), folders_(folders), job_(job) {}
   Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> buffer) override {
     if (offset >= next_check_) {
       if (auto room = folders_.check_room(); !room) return fail(room.error());
       next_check_ = offset + kRoomStep;
     }
-    return source_.read(offset, buffer);
+    auto count = source_.read(offset, buffer);
+    if (count) job_.read_bytes += *count;
+    return count;
   }
+  [[nodiscard]] bool is_ready(std::uint64_t offset) const override { return source_.is_ready(offset); }
 
  private:
   unpack::LayerSource& source_;
   const LayerFolders& folders_;
+  LayerJob& job_;
   std::uint64_t next_check_ = 0;
 };
 
 }  // namespace
 
-LayerUnpacker::LayerUnpacker(const UnpackerServices& services, unsigned workers)
+LayerUnpacker::LayerUnpacker(const UnpackerServices& services, unsigned cores)
     : services_(services),
-      slots_(workers),
-      workers_("layer-unpack", workers),
+      slots_(cores),
+      workers_("layer-unpack", kBegun),
       timer_([this](const std::stop_token& stop) { keep_time(stop); }) {}
 
 LayerUnpacker::~LayerUnpacker() { stop(); }
@@ -55,12 +62,15 @@ LayerUnpacker::~LayerUnpacker() { stop(); }
 void LayerUnpacker::stop() {
   stop_.request_stop();
   std::vector<pull::WaitId> waits;
+  std::vector<HeldReads::Go> released;
   {
     const std::lock_guard lock(mutex_);
     waits.swap(waits_);
+    released = held_.release_all();
   }
   for (const auto wait : waits) services_.flights.cancel(wait);
-  answer_requests();
+  for (const auto& go : released) go();
+  answer_all();
 }
 
 // ---- what is to be unpacked
@@ -70,6 +80,7 @@ void LayerUnpacker::planned(const oci::Manifest& manifest) {
   {
     const std::lock_guard lock(mutex_);
     ++plans_under_way_;
+    held_.expect(manifest.config.digest, services_.clock.now());
   }
   const auto proceed = [this, manifest] { planner_.post([this, manifest] { plan(manifest); }); };
   const auto wait = services_.flights.wait(manifest.config.digest, [proceed](const Status&) { proceed(); });
@@ -82,6 +93,7 @@ void LayerUnpacker::plan(const oci::Manifest& manifest) {
   const auto layers = read_plan(services_.store, manifest);
   if (!layers) spdlog::debug("layers: {}: not unpacked ahead", layers.error().message);
   std::vector<Job> fresh;
+  std::vector<Job> all;
   {
     const std::lock_guard lock(mutex_);
     if (--plans_under_way_ == 0) waits_.clear();
@@ -90,14 +102,16 @@ void LayerUnpacker::plan(const oci::Manifest& manifest) {
       auto& job = jobs_[layer.chain_id.to_string()];
       // One that was taken may have been removed since: the new job looks.
       if (job == nullptr || job->state == State::kTaken || job->state == State::kFailed) {
-        job = std::make_shared<LayerJob>(layer, below);
+        job = std::make_shared<LayerJob>(layer, below, next_rank_++);
         fresh.push_back(job);
       }
       below = job;
+      all.push_back(job);
     }
+    held_.planned(manifest.config.digest, all);
   }
   for (const Job& job : fresh) workers_.post([this, job] { work(job); });
-  answer_requests();
+  answer_all();
 }
 
 // ---- a layer's way
@@ -111,7 +125,7 @@ void LayerUnpacker::work(const Job& job) {
     job->state = State::kUnpacked;
   }
   finish_what_can_be();
-  answer_requests();
+  answer_all();
 }
 
 Status LayerUnpacker::unpack(LayerJob& job) {
@@ -128,7 +142,8 @@ Status LayerUnpacker::unpack(LayerJob& job) {
   unpack::Options options;
   options.bottom = job.below == nullptr;
   options.slots = &slots_;
-  WatchedSource watched(**source, services_.folders);
+  options.rank = &job.rank;
+  WatchedSource watched(**source, services_.folders, job);
   auto layer = unpack::unpack_layer(watched, job.layer.media_type, job.layer.diff_id, job.folder.get(), options);
   if (!layer) return fail(layer.error());
   job.unfinished = std::move(layer->unfinished);
@@ -217,21 +232,35 @@ void LayerUnpacker::request(const std::string& chain_id, TimePoint deadline, Ans
     requests_.push_back({chain_id, deadline, std::move(answer)});
     new_request_ = true;
   }
-  answer_requests();
+  answer_all();
   time_.notify_all();
 }
 
-void LayerUnpacker::answer_requests() {
+bool LayerUnpacker::hold(const Digest& config, const std::string& reader, std::function<void()> go) {
+  const std::lock_guard lock(mutex_);
+  return !stop_.stop_requested() && held_.hold(config, reader, go, services_.clock.now());
+}
+
+void LayerUnpacker::answer_all() {
   std::vector<Verdict> verdicts;
+  std::vector<HeldReads::Go> released;
   {
     const std::lock_guard lock(mutex_);
-    std::erase_if(requests_, [&](Request& request) {
-      auto verdict = judge(request);
-      if (verdict) verdicts.push_back(std::move(*verdict));
-      return verdict.has_value();
-    });
+    verdicts = judge_requests();
+    released = held_.release(services_.clock.now());
   }
   for (auto& verdict : verdicts) verdict.answer(std::move(verdict.layer));
+  for (const auto& go : released) go();
+}
+
+std::vector<LayerUnpacker::Verdict> LayerUnpacker::judge_requests() {
+  std::vector<Verdict> verdicts;
+  std::erase_if(requests_, [&](Request& request) {
+    auto verdict = judge(request);
+    if (verdict) verdicts.push_back(std::move(*verdict));
+    return verdict.has_value();
+  });
+  return verdicts;
 }
 
 std::optional<LayerUnpacker::Verdict> LayerUnpacker::judge(Request& request) {
@@ -244,6 +273,7 @@ std::optional<LayerUnpacker::Verdict> LayerUnpacker::judge(Request& request) {
     return nothing();
   }
   LayerJob& job = *it->second;
+  held_.asked(job);
   if (!job.resolved()) return std::nullopt;
   if (job.state != State::kReady) return nothing();
   job.state = State::kTaken;
@@ -259,7 +289,7 @@ void LayerUnpacker::keep_time(const std::stop_token& stop) {
       for (const Request& request : requests_) next = std::clamp<Duration>(request.deadline - now, 1ms, next);
       time_.wait_for(lock, stop, next, [this] { return std::exchange(new_request_, false); });
     }
-    answer_requests();
+    answer_all();
     drop_expired();
   }
 }

@@ -1,6 +1,7 @@
 // Unpacks the layers of every image that containerd pulls while their bytes arrive, and gives them to the snapshotter
-// when containerd asks for them. Each layer is unpacked on its own, bottom layers first, as many at once as there are
-// cores; what it leaves open is taken from the layers below once they are there. On offer is only what has the right
+// when containerd asks for them; meanwhile it holds containerd's read of the image's config (HeldReads). Each layer is
+// unpacked on its own, bottom layers first, as many at a time as there are cores, not counting those that wait for
+// bytes; what it leaves open is taken from the layers below once they are there. On offer is only what has the right
 // digest and the right diffID. Whatever goes wrong, containerd unpacks the layer itself: there is no answer then.
 //
 // Thread rule: any thread; no call waits. Borrows its services. Nothing may announce plans or land flights any more
@@ -19,6 +20,8 @@
 
 #include "plugin/base/clock.h"
 #include "plugin/base/worker_pool.h"
+#include "plugin/content/read_gate.h"
+#include "plugin/layers/held_reads.h"
 #include "plugin/layers/layer_folders.h"
 #include "plugin/layers/layer_job.h"
 #include "plugin/pull/flight_table.h"
@@ -38,15 +41,17 @@ struct UnpackerServices {
   const Clock& clock;
 };
 
-class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerProvider {
+class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerProvider, public content::ReadGate {
  public:
-  LayerUnpacker(const UnpackerServices& services, unsigned workers);
+  /// `cores`: how many threads work at a time.
+  LayerUnpacker(const UnpackerServices& services, unsigned cores);
   ~LayerUnpacker() override;
   LayerUnpacker(const LayerUnpacker&) = delete;
   LayerUnpacker& operator=(const LayerUnpacker&) = delete;
 
   void planned(const oci::Manifest& manifest) override;
   void request(const std::string& chain_id, TimePoint deadline, Answer answer) override;
+  bool hold(const Digest& config, const std::string& reader, std::function<void()> go) override;
   /// Answers who waits, gives up what is under way, and takes nothing more.
   void stop();
 
@@ -71,7 +76,9 @@ class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerPr
   [[nodiscard]] Job next_to_finish() const;
   void resolve(const Job& job, const Status& outcome);
 
-  void answer_requests();
+  /// Tells everybody who waits for what has come true.
+  void answer_all();
+  [[nodiscard]] std::vector<Verdict> judge_requests();
   /// Empty: the request goes on waiting.
   std::optional<Verdict> judge(Request& request);
   void keep_time(const std::stop_token& stop);
@@ -89,6 +96,8 @@ class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerPr
   bool new_request_ = false;         // Its deadline may be the next.
   std::vector<pull::WaitId> waits_;  // For configs.
   unsigned plans_under_way_ = 0;
+  HeldReads held_;
+  unpack::WorkerSlots::Rank next_rank_ = 0;
 
   // Last, so that their threads end before what they use; each may post to the ones before it.
   WorkerPool remover_{"layer-rm", 1};

@@ -1,12 +1,15 @@
 """Layers that the daemon unpacks while it fetches them: containerd takes them as they are, and they are what it would have made
 itself."""
 
+import contextlib
+import sqlite3
 import time
 
 import pytest
 
-from harness import trees
+from harness import images, trees
 from harness.cri import ImageService
+from harness.slow_link import SlowLink
 
 SIZES = (300_000, 2_000_000, 100_000)
 
@@ -37,6 +40,28 @@ def test_cri_pull_finds_its_layers_unpacked(make_node, closing, push):
     listed = node.containerd.ctr("content", "list", "--quiet", namespace="k8s.io").stdout
     assert not [layer.digest for layer in pushed.image.layers if layer.digest in listed]
     assert node.containerd.run_image(pushed.reference, namespace="k8s.io") == pushed.image.output
+
+
+def unpacked_by_containerd(node):
+    with contextlib.closing(sqlite3.connect(node.daemon.root / "snapshotter" / "snapshots.db")) as database:
+        return database.execute("SELECT name FROM snapshots WHERE layer IS NULL").fetchall()
+
+
+@pytest.mark.parametrize("by", ["cri", "transfer"])
+def test_layers_that_take_longer_than_a_prepare_may(make_node, version, closing, registry, push, by):
+    """Every layer is unpacked once all the same, by the daemon."""
+    if by == "transfer" and not version.has_transfer_service:
+        pytest.skip("unpacks in the client")
+    link = closing(SlowLink(registry.host, 2 * images.MIB))
+    pushed = push(host=link.host, sizes=(8_000_000, 6_000_000, 100_000))
+    node = make_node(settings={"snapshotter.enabled": True}, snapshotter=True, cri=by == "cri").start()
+    if by == "cri":
+        closing(ImageService(node.containerd.address)).pull(pushed.reference)
+    else:
+        node.containerd.pull(pushed.reference)
+    assert taken(node) == len(pushed.image.layers)
+    assert left_over(node) == []
+    assert unpacked_by_containerd(node) == []
 
 
 def test_transfer_pull_finds_its_layers_unpacked(make_node, version, push):

@@ -158,13 +158,53 @@ TEST_F(LayerUnpackerTest, ALayerOfAnotherDiffIdIsNotOffered) {
   EXPECT_FALSE(request(planned.chain_ids[0]).get());
 }
 
+TEST_F(LayerUnpackerTest, ReadersOfTheConfigWaitForAllLayers) {
+  const auto planned = image({bottom_, top_});
+  keep(planned.config);
+  keep(test::gzip(bottom_));
+  Arrival blob(*store_, flights_, test::gzip(top_));
+  std::promise<void> went;
+  EXPECT_FALSE(unpacker_->hold(planned.manifest.config.digest, "k8s.io", [] {})) << "nothing is known of the image";
+  unpacker_->planned(planned.manifest);
+  ASSERT_TRUE(unpacker_->hold(planned.manifest.config.digest, "k8s.io", [&] { went.set_value(); }));
+  EXPECT_FALSE(unpacker_->hold(planned.manifest.layers[0].digest, "k8s.io", [] {}));
+  auto done = went.get_future();
+  EXPECT_EQ(done.wait_for(20ms), std::future_status::timeout);
+  blob.land();
+  done.get();
+  EXPECT_FALSE(unpacker_->hold(planned.manifest.config.digest, "k8s.io", [] {}));
+  EXPECT_TRUE(request(planned.chain_ids[0], 1s).get()) << "on offer";
+  EXPECT_TRUE(request(planned.chain_ids[1], 1s).get());
+}
+
+TEST_F(LayerUnpackerTest, SlowDownloadsHoldUpNoOtherLayers) {
+  std::vector<std::string> slow;
+  for (int i = 0; i < 6; ++i) slow.push_back(TarWriter().file("slow" + std::to_string(i), "1").finish());
+  const auto waiting = image(slow);
+  keep(waiting.config);
+  std::vector<std::unique_ptr<Arrival>> arrivals;
+  for (const auto& tar : slow) arrivals.push_back(std::make_unique<Arrival>(*store_, flights_, test::gzip(tar)));
+  for (const auto& arrival : arrivals) arrival->bring(20);
+  unpacker_->planned(waiting.manifest);
+  const auto ready = image({bottom_});
+  keep(ready.config);
+  keep(test::gzip(bottom_));
+  unpacker_->planned(ready.manifest);
+  EXPECT_TRUE(request(ready.chain_ids[0]).get()) << "two threads, six downloads that wait";
+  for (const auto& arrival : arrivals) arrival->land();
+  EXPECT_TRUE(request(waiting.chain_ids.back()).get());
+}
+
 TEST_F(LayerUnpackerTest, StopAnswersWhoWaits) {
   const auto planned = image({bottom_});
   keep(planned.config);
   Arrival blob(*store_, flights_, test::gzip(bottom_));
   unpacker_->planned(planned.manifest);
   auto layer = request(planned.chain_ids[0]);
+  std::promise<void> went;
+  ASSERT_TRUE(unpacker_->hold(planned.manifest.config.digest, "k8s.io", [&] { went.set_value(); }));
   unpacker_->stop();
+  went.get_future().get();
   EXPECT_FALSE(layer.get());
   EXPECT_FALSE(request(planned.chain_ids[0]).get());
 }
