@@ -109,14 +109,15 @@ def pacelined(tmp_path, closing):
 
 
 class Node:
-    """A worker node: the daemon, and a containerd whose content store it is, and whose snapshotter too if asked."""
+    """A worker node: the daemon, and a containerd whose content store it is, and whose snapshotter and differ if asked."""
 
-    def __init__(self, directory, version, closing, cri=False, settings=None, snapshotter=False):
+    def __init__(self, directory, version, closing, cri=False, settings=None, snapshotter=False, differ=False):
         self.version = version
         self.daemon = closing(Pacelined(directory / "pacelined", settings))
         self.containerd = closing(Containerd(version, directory / "containerd", store=self.daemon.address,
                                              mirror_port=self.daemon.mirror_port, cri=cri,
-                                             snapshotter=self.daemon.address if snapshotter else None))
+                                             snapshotter=self.daemon.address if snapshotter else None,
+                                             differ=self.daemon.address if differ else None))
 
     def start(self):
         self.daemon.start()

@@ -14,13 +14,15 @@ OTHER_SNAPSHOTTERS = ("aufs", "btrfs", "devmapper", "zfs", "blockfile", "erofs")
 class Containerd:
     """`store`: the daemon's socket, or None for the built-in store. `mirror_port`: writes certs.d/_default/hosts.toml.
     `enter`: the command that runs containerd and ctr elsewhere, e.g. `nsenter --net=…`; it has to exec them. `extra_config`:
-    more TOML tables. `snapshotter`: a snapshotter's socket; images are then unpacked and run with it."""
+    more TOML tables. `snapshotter`: a snapshotter's socket; images are then unpacked and run with it. `differ`: a differ's
+    socket; every layer that is to be unpacked goes there first. `imports`: drop-in files, as a user installs them."""
 
     def __init__(self, version, directory, store=None, mirror_port=None, cri=False, enter=(), extra_config="",
-                 snapshotter=None):
-        self.snapshotter = snapshotter
+                 snapshotter=None, differ=None, imports=()):
+        self.snapshotter, self.differ = snapshotter, differ
         self.version, self.directory, self.store, self.cri = version, pathlib.Path(directory), store, cri
         self.enter, self.extra_config = list(enter), extra_config
+        self.imports = [str(path) for path in imports]
         self.directory.mkdir(parents=True, exist_ok=True)
         # Unix socket paths are short: keep the address out of pytest's long directories.
         self.run_dir = pathlib.Path("/run") / f"paceline-test-{uuid.uuid4().hex[:8]}"
@@ -54,12 +56,13 @@ class Containerd:
             plugins.append(f'[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "{self.certs}"')
         if self.store:
             disabled.append("io.containerd.content.v1.content")
-            name = "paceline-content" if self.snapshotter else "paceline"
-            plugins.append(f'[proxy_plugins.{name}]\n  type = "content"\n  address = "{self.store}"')
+            plugins.append(f'[proxy_plugins.paceline-content]\n  type = "content"\n  address = "{self.store}"')
         if self.snapshotter:
             plugins += self.snapshotter_config()
+        if self.differ:
+            plugins += self.differ_config()
         return "\n".join([
-            f"version = {3 if new else 2}", f'root = "{self.root}"', f'state = "{self.run_dir}/state"',
+            f"version = {3 if new else 2}", f"imports = {json.dumps(self.imports)}", f'root = "{self.root}"', f'state = "{self.run_dir}/state"',
             f"disabled_plugins = {json.dumps(disabled)}", f'[grpc]\n  address = "{self.address}"', *plugins,
             self.extra_config]) + "\n"
 
@@ -73,6 +76,15 @@ class Containerd:
             tables.append('[plugins."io.containerd.cri.v1.images"]\n  snapshotter = "paceline"')
         elif self.cri:
             tables.append('[plugins."io.containerd.grpc.v1.cri".containerd]\n  snapshotter = "paceline"')
+        return tables
+
+    def differ_config(self):
+        """The transfer service has a list of its own, without a second differ to fall back to."""
+        tables = [f'[proxy_plugins.paceline-diff]\n  type = "diff"\n  address = "{self.differ}"',
+                  '[plugins."io.containerd.service.v1.diff-service"]\n  default = ["paceline-diff", "walking"]']
+        if self.version.major >= 2 and not self.snapshotter:
+            tables.append('[[plugins."io.containerd.transfer.v1.local".unpack_config]]\n'
+                          '  platform = "linux/amd64"\n  snapshotter = "overlayfs"\n  differ = "paceline-diff"')
         return tables
 
     def start(self, wait=True):
