@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "plugin/base/files.h"
+#include "plugin/base/log.h"
 #include "plugin/layers/apply_target.h"
 #include "plugin/layers/growing_source.h"
 #include "plugin/unpack/lower_layers.h"
@@ -85,6 +86,7 @@ Result<containerd::types::Descriptor> StoreLayerApplier::apply(const differ::Lay
   if (!layer) return fail(layer.error().context("layer " + digest->to_string()));
   if (what.sync && ::syncfs(upper->get()) != 0) return fail(errno_error(errno, "sync " + target->upper.string()));
 
+  spdlog::debug("layer {}: applied to {}", digest->to_string(), target->upper.string());
   containerd::types::Descriptor applied;
   applied.set_media_type(kUncompressedLayer);
   applied.set_digest(layer->diff_id.to_string());
