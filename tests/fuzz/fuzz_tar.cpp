@@ -26,7 +26,8 @@ void read_all(const Input& input) {
   for (;;) {
     const auto more = reader.next(entry);
     if (!more || !*more) return;
-    require(entry.header.size >= 0);
+    // Of an entry without data the size means nothing, to Go neither.
+    require(entry.header.size >= 0 || unpack::is_header_only(entry.header.type));
     check_extents(entry);
     if ((input.choice & 1U) != 0) continue;  // Whoever does not read the data gets past it, too.
     for (;;) {
