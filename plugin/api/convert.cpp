@@ -19,6 +19,8 @@ v1::PullState to_proto(pull::PullState state) {
       return v1::PULL_STATE_RESOLVING;
     case pull::PullState::kFetching:
       return v1::PULL_STATE_FETCHING;
+    case pull::PullState::kUnpacking:
+      return v1::PULL_STATE_UNPACKING;
     case pull::PullState::kDone:
       return v1::PULL_STATE_DONE;
     case pull::PullState::kFailed:
@@ -41,6 +43,22 @@ v1::PullSource to_proto(pull::Source source) {
   return v1::PULL_SOURCE_UNSPECIFIED;
 }
 
+v1::UnpackState to_proto(pull::UnpackState state) {
+  switch (state) {
+    case pull::UnpackState::kNone:
+      return v1::UNPACK_STATE_UNSPECIFIED;
+    case pull::UnpackState::kWaiting:
+      return v1::UNPACK_STATE_WAITING;
+    case pull::UnpackState::kUnpacking:
+      return v1::UNPACK_STATE_UNPACKING;
+    case pull::UnpackState::kUnpacked:
+      return v1::UNPACK_STATE_UNPACKED;
+    case pull::UnpackState::kFailed:
+      return v1::UNPACK_STATE_FAILED;
+  }
+  return v1::UNPACK_STATE_UNSPECIFIED;
+}
+
 v1::BlobProgress to_proto(const pull::BlobProgress& blob) {
   v1::BlobProgress out;
   out.set_digest(blob.digest.to_string());
@@ -50,6 +68,8 @@ v1::BlobProgress to_proto(const pull::BlobProgress& blob) {
   out.set_present(blob.present);
   out.set_done(blob.done);
   out.set_streams(blob.streams);
+  out.set_unpack(to_proto(blob.unpack));
+  out.set_unpacked_bytes(blob.unpacked_bytes);
   return out;
 }
 
@@ -93,6 +113,11 @@ v1::Pull to_proto(const pull::PullSnapshot& pull, Blobs blobs) {
   out.set_blob_count(static_cast<std::uint32_t>(pull.blobs.size()));
   out.set_blobs_done(static_cast<std::uint32_t>(
       std::count_if(pull.blobs.begin(), pull.blobs.end(), [](const auto& blob) { return blob.done; })));
+  out.set_unpack(pull.unpack);
+  out.set_layers_unpacked(
+      static_cast<std::uint32_t>(std::count_if(pull.blobs.begin(), pull.blobs.end(), [](const auto& blob) {
+        return blob.unpack == pull::UnpackState::kUnpacked;
+      })));
   if (blobs == Blobs::kInclude) {
     for (const auto& blob : pull.blobs) *out.add_blobs() = to_proto(blob);
   }

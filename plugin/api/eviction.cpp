@@ -24,6 +24,14 @@ void Eviction::all() {
   for (const auto& blob : store_.list(store::Visibility::kHidden)) {
     if (!blob.pinned) drop(blob.digest);
   }
+  drop_layers(std::nullopt);
+}
+
+void Eviction::drop_layers(const std::optional<Digest>& blob) {
+  if (kept_ == nullptr) return;
+  const auto dropped = kept_->evict(blob);
+  report_.evicted_layers += dropped.layers;
+  report_.evicted_layer_bytes += dropped.bytes;
 }
 
 void Eviction::target(const std::string& text) {
@@ -39,7 +47,10 @@ void Eviction::target(const std::string& text) {
 }
 
 void Eviction::digest(const std::string& text, const Digest& digest) {
+  const auto layers = report_.evicted_layers;
+  drop_layers(digest);
   const auto info = store_.find(digest);
+  if (!info && report_.evicted_layers > layers) return;
   const Status evicted =
       info ? store_.evict(digest) : Status(fail(Code::kNotFound, "blob " + text + " is not in the store"));
   if (!evicted) {
@@ -56,7 +67,10 @@ void Eviction::image(const std::string& text, const oci::Reference& reference) {
     report_.failures.emplace_back(text, blobs.error());
     return;
   }
-  for (const auto& blob : *blobs) drop(blob);
+  for (const auto& blob : *blobs) {
+    drop_layers(blob);
+    drop(blob);
+  }
 }
 
 Result<std::set<Digest>> Eviction::blobs_of(const oci::Reference& reference) const {

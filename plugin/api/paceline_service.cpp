@@ -83,10 +83,12 @@ Error no_such_pull(const std::string& id) {
 
 }  // namespace
 
-PacelineService::PacelineService(PullControl& pulls, store::Store& store, const Clock& clock, std::string version)
+PacelineService::PacelineService(PullControl& pulls, store::Store& store, const Clock& clock, std::string version,
+                                 layers::KeptLayers* kept)
     : pulls_(pulls),
       store_(store),
       clock_(clock),
+      kept_(kept),
       version_(std::move(version)),
       started_(clock.now()),
       started_wall_(clock.wall()),
@@ -112,7 +114,8 @@ grpc::ServerWriteReactor<v1::PullEvent>* PacelineService::Prefetch(Context*, con
   }
 
   std::vector<pull::PrefetchRequest> requests;
-  for (const auto& image : *images) requests.push_back({image, *platform, request->pin()});
+  const auto unpack = request->has_unpack() ? std::optional(request->unpack()) : std::nullopt;
+  for (const auto& image : *images) requests.push_back({image, *platform, request->pin(), unpack});
 
   auto stream = std::make_shared<PullStream>();
   auto leash = request->cancel_on_disconnect() ? std::make_shared<Leash>(pulls_) : nullptr;
@@ -214,6 +217,11 @@ grpc::ServerWriteReactor<v1::ListBlobsResponse>* PacelineService::ListBlobs(Cont
 
 grpc::ServerUnaryReactor* PacelineService::GetUsage(Context* context, const v1::GetUsageRequest*, v1::Usage* response) {
   *response = to_proto(store_.usage());
+  if (kept_ != nullptr) {
+    const auto totals = kept_->totals();
+    response->set_unpacked_layers(totals.layers);
+    response->set_unpacked_bytes(totals.bytes);
+  }
   return finish(context);
 }
 
@@ -237,7 +245,7 @@ grpc::ServerUnaryReactor* PacelineService::Pin(Context* context, const v1::PinRe
   auto platform = check_platform(request->platform());
   if (!platform) return refuse(context, platform.error());
   auto* reactor = context->DefaultReactor();
-  pool_.post([this, reactor, response, wanted = pull::PrefetchRequest{*image, *platform, true}] {
+  pool_.post([this, reactor, response, wanted = pull::PrefetchRequest{*image, *platform, true, {}}] {
     response->set_pull_id(pulls_.start_prefetch(wanted));
     reactor->Finish(grpc::Status::OK);
   });
@@ -286,13 +294,15 @@ grpc::ServerUnaryReactor* PacelineService::Evict(Context* context, const v1::Evi
   }
   auto* reactor = context->DefaultReactor();
   pool_.post([this, reactor, request, response] {
-    Eviction eviction(store_, pulls_);
+    Eviction eviction(store_, pulls_, kept_);
     if (request->all()) eviction.all();
     for (const auto& target : request->targets()) eviction.target(target);
     const auto& report = eviction.report();
     response->set_evicted_blobs(report.evicted_blobs);
     response->set_evicted_bytes(report.evicted_bytes);
     response->set_kept_blobs(report.kept_blobs);
+    response->set_evicted_layers(report.evicted_layers);
+    response->set_evicted_layer_bytes(report.evicted_layer_bytes);
     for (const auto& [target, error] : report.failures) {
       auto* failure = response->add_failures();
       failure->set_target(target.substr(0, kMaxEchoBytes));

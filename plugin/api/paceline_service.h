@@ -13,13 +13,16 @@
 #include "plugin/api/verification.h"
 #include "plugin/base/clock.h"
 #include "plugin/base/worker_pool.h"
+#include "plugin/layers/kept_layers.h"
 #include "plugin/store/store.h"
 
 namespace paceline::api {
 
 class PacelineService final : public v1::Paceline::CallbackService {
  public:
-  PacelineService(PullControl& pulls, store::Store& store, const Clock& clock, std::string version);
+  /// `kept` may be null: then no layers are unpacked ahead.
+  PacelineService(PullControl& pulls, store::Store& store, const Clock& clock, std::string version,
+                  layers::KeptLayers* kept = nullptr);
 
   /// Ends all streams; new ones are refused. Any thread.
   void stop();
@@ -46,6 +49,7 @@ class PacelineService final : public v1::Paceline::CallbackService {
   PullControl& pulls_;
   store::Store& store_;
   const Clock& clock_;
+  layers::KeptLayers* const kept_;
   const std::string version_;
   const TimePoint started_;
   const WallTime started_wall_;

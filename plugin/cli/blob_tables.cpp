@@ -37,6 +37,10 @@ std::string pins_table(const std::vector<v1::Pinned>& pins) {
 std::string eviction_text(const v1::EvictResponse& response) {
   std::string out =
       "evicted " + count(response.evicted_blobs(), "blob") + ", " + format_bytes(response.evicted_bytes());
+  if (response.evicted_layers() > 0) {
+    out += ", and " + count(response.evicted_layers(), "unpacked layer") + ", " +
+           format_bytes(response.evicted_layer_bytes());
+  }
   if (response.kept_blobs() > 0) {
     out += "; kept " + count(response.kept_blobs(), "blob") + (response.kept_blobs() == 1 ? " that is" : " that are") +
            " listed or pinned";

@@ -22,7 +22,9 @@ Json to_json(const v1::Pull& pull) {
                      {"received_bytes", blob.received_bytes()},
                      {"present", blob.present()},
                      {"done", blob.done()},
-                     {"streams", blob.streams()}});
+                     {"streams", blob.streams()},
+                     {"unpack", word(blob.unpack())},
+                     {"unpacked_bytes", blob.unpacked_bytes()}});
   }
   return {{"pull_id", pull.pull_id()},
           {"image", pull.image()},
@@ -46,6 +48,8 @@ Json to_json(const v1::Pull& pull) {
           {"policy", pull.policy()},
           {"blob_count", pull.blob_count()},
           {"blobs_done", pull.blobs_done()},
+          {"unpack", pull.unpack()},
+          {"layers_unpacked", pull.layers_unpacked()},
           {"blobs", std::move(blobs)}};
 }
 
@@ -69,7 +73,9 @@ Json to_json(const v1::Usage& usage) {
           {"quota_bytes", usage.quota_bytes() == 0 ? Json(nullptr) : Json(usage.quota_bytes())},
           {"free_floor_bytes", usage.free_floor_bytes()},
           {"free_bytes", usage.free_bytes()},
-          {"evictions", usage.evictions()}};
+          {"evictions", usage.evictions()},
+          {"unpacked_layers", usage.unpacked_layers()},
+          {"unpacked_bytes", usage.unpacked_bytes()}};
 }
 
 Json to_json(const v1::VerifyBlobsEvent& event) {
@@ -94,10 +100,9 @@ Json to_json(const v1::EvictResponse& response) {
   for (const auto& failure : response.failures()) {
     failures.push_back({{"target", failure.target()}, {"error", error_or_null(true, failure.error())}});
   }
-  return {{"evicted_blobs", response.evicted_blobs()},
-          {"evicted_bytes", response.evicted_bytes()},
-          {"kept_blobs", response.kept_blobs()},
-          {"failures", std::move(failures)}};
+  return {{"evicted_blobs", response.evicted_blobs()},   {"evicted_bytes", response.evicted_bytes()},
+          {"evicted_layers", response.evicted_layers()}, {"evicted_layer_bytes", response.evicted_layer_bytes()},
+          {"kept_blobs", response.kept_blobs()},         {"failures", std::move(failures)}};
 }
 
 Json to_json(const v1::Path& path) {
@@ -139,6 +144,8 @@ std::string_view word(v1::PullState state) {
       return "resolving";
     case v1::PULL_STATE_FETCHING:
       return "fetching";
+    case v1::PULL_STATE_UNPACKING:
+      return "unpacking";
     case v1::PULL_STATE_DONE:
       return "done";
     case v1::PULL_STATE_FAILED:
@@ -147,6 +154,21 @@ std::string_view word(v1::PullState state) {
       return "cancelled";
     default:
       return "unknown";
+  }
+}
+
+std::string_view word(v1::UnpackState state) {
+  switch (state) {
+    case v1::UNPACK_STATE_WAITING:
+      return "waiting";
+    case v1::UNPACK_STATE_UNPACKING:
+      return "unpacking";
+    case v1::UNPACK_STATE_UNPACKED:
+      return "unpacked";
+    case v1::UNPACK_STATE_FAILED:
+      return "failed";
+    default:
+      return "none";
   }
 }
 

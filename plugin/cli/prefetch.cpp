@@ -64,7 +64,7 @@ void add_prefetch(CLI::App& app, Action& chosen) {
   struct Arguments {
     std::vector<std::string> images;
     std::string platform;
-    bool pin = false, detach = false, cancel = false;
+    bool pin = false, detach = false, cancel = false, unpack = false, no_unpack = false;
   };
   auto* command = app.add_subcommand("prefetch", "Fetch images into the store before anyone asks for them");
   auto arguments = std::make_shared<Arguments>();
@@ -72,16 +72,23 @@ void add_prefetch(CLI::App& app, Action& chosen) {
       ->required();
   command->add_option("--platform", arguments->platform, "os/architecture[/variant]; default: the daemon's machine");
   command->add_flag("--pin", arguments->pin, "Keep the images until they are unpinned");
+  auto* unpack =
+      command->add_flag("--unpack", arguments->unpack, "Go on to unpacked layers (needs the daemon's snapshotter)");
+  command
+      ->add_flag("--no-unpack", arguments->no_unpack, "Fetch only, even if the daemon's configuration says otherwise")
+      ->excludes(unpack);
   auto* detach = command->add_flag("-d,--detach,--no-wait", arguments->detach,
                                    "Queue the pulls, print their ids and return; do not wait for them");
   command->add_flag("--cancel-on-exit", arguments->cancel, "Cancel the pulls when this command ends before them")
       ->excludes(detach);
   command->footer(
       "A prefetched image is stored but hidden from containerd until it is asked for: the pull that comes\n"
-      "later finds its layers here. Ctrl-C ends this command, not the pulls: they belong to the daemon.\n\n"
+      "later finds its layers here; with --unpack it finds them unpacked. Ctrl-C ends this command, not the pulls: "
+      "they belong to the daemon.\n\n"
       "Examples:\n"
       "  paceline prefetch docker.io/library/redis:7\n"
       "  paceline prefetch --pin --detach ghcr.io/team/base:1 ghcr.io/team/app:1\n"
+      "  paceline prefetch --unpack ghcr.io/team/function:1\n"
       "  paceline prefetch --platform linux/arm64 alpine\n"
       "  xargs paceline prefetch < images.txt\n"
       "  paceline prefetch --output json redis | jq -r 'select(.state == \"done\").manifest_digest'");
@@ -91,6 +98,7 @@ void add_prefetch(CLI::App& app, Action& chosen) {
       for (const auto& image : arguments->images) request.add_images(image);
       request.set_platform(arguments->platform);
       request.set_pin(arguments->pin);
+      if (arguments->unpack || arguments->no_unpack) request.set_unpack(arguments->unpack);
       request.set_wait(!arguments->detach);
       request.set_cancel_on_disconnect(arguments->cancel);
       request.set_include_blobs(true);

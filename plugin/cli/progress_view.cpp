@@ -112,13 +112,16 @@ class Frame {
 
   [[nodiscard]] std::string image(const v1::Pull& pull) const {
     const std::string name = printable(pull.image());
-    if (pull.blob_count() == 0) return word_line(layout_, name, style_.busy(word(pull.state())));
+    if (pull.blob_count() == 0 || pull.state() == v1::PULL_STATE_UNPACKING) {
+      return word_line(layout_, name, style_.busy(word(pull.state())));
+    }
     return moving_line(layout_,
                        {name, pull.received_bytes(), pull.total_bytes(), pull.bytes_per_second(), pull.streams()});
   }
 
   [[nodiscard]] std::string layer(const v1::Pull& pull, const v1::BlobProgress& blob) const {
     const std::string name = "  " + short_digest(blob.digest());
+    if (blob.done() && blob.unpack() != v1::UNPACK_STATE_UNSPECIFIED) return unpacking(name, blob);
     if (blob.done()) {
       return style_.dim(
           word_line(layout_, name, (blob.present() ? "already here  " : "done  ") + format_bytes(blob.size_bytes())));
@@ -126,6 +129,18 @@ class Frame {
     if (!is_moving(blob)) return style_.dim(word_line(layout_, name, "waiting  " + format_bytes(blob.size_bytes())));
     return moving_line(layout_, {name, blob.received_bytes(), blob.size_bytes(),
                                  model_.blob_rate(pull.pull_id(), blob.digest()), blob.streams()});
+  }
+
+  [[nodiscard]] std::string unpacking(const std::string& name, const v1::BlobProgress& blob) const {
+    switch (blob.unpack()) {
+      case v1::UNPACK_STATE_UNPACKED:
+        return style_.dim(word_line(layout_, name, "unpacked  " + format_bytes(blob.size_bytes())));
+      case v1::UNPACK_STATE_FAILED:
+        return style_.bad(word_line(layout_, name, "not unpacked"));
+      default:
+        return style_.dim(
+            word_line(layout_, name, "unpacking  " + format_part(blob.unpacked_bytes(), blob.size_bytes())));
+    }
   }
 
   // All layers when there is room, else those that move and how many others there are. Answers the lines used.

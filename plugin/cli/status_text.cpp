@@ -13,7 +13,12 @@ std::string store_text(const v1::Usage& usage) {
   out += "store   listed " + count(usage.listed_blobs(), "blob") + ", " + format_bytes(usage.listed_bytes()) +
          "; hidden " + count(usage.hidden_blobs(), "blob") + ", " + format_bytes(usage.hidden_bytes()) + "; pinned " +
          format_bytes(usage.pinned_bytes()) + "; partial " + format_bytes(usage.partial_bytes()) + "\n";
-  const std::uint64_t used = usage.listed_bytes() + usage.hidden_bytes() + usage.partial_bytes();
+  if (usage.unpacked_layers() > 0) {
+    out += "        unpacked ahead " + count(usage.unpacked_layers(), "layer") + ", " +
+           format_bytes(usage.unpacked_bytes()) + "\n";
+  }
+  const std::uint64_t used =
+      usage.listed_bytes() + usage.hidden_bytes() + usage.partial_bytes() + usage.unpacked_bytes();
   out += "        quota " + (usage.quota_bytes() == 0 ? std::string("none") : format_part(used, usage.quota_bytes())) +
          "; disk " + format_bytes(usage.free_bytes()) + " free, " + format_bytes(usage.free_floor_bytes()) +
          " of it always kept; " + count(usage.evictions(), "eviction") + "\n";

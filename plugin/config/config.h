@@ -45,8 +45,9 @@ struct Config {
 
   struct SnapshotterSection {
     bool enabled = false;
-    std::filesystem::path root;  ///< Empty: <root>/snapshotter.
-    bool unpack_ahead = true;    ///< Unpack the layers of what containerd pulls while they arrive.
+    std::filesystem::path root;           ///< Empty: <root>/snapshotter.
+    bool unpack_ahead = true;             ///< Unpack the layers of what containerd pulls while they arrive.
+    bool discard_unpacked_blobs = false;  ///< Drop a layer's blob once containerd has taken its files.
     bool operator==(const SnapshotterSection&) const = default;
   } snapshotter;
 
@@ -79,6 +80,7 @@ struct Config {
 
   struct Prefetch {
     std::uint64_t bytes_per_second = 0;  ///< Cap over all prefetches; 0: none.
+    bool unpack = false;                 ///< Prefetches go on to unpacked layers unless they say otherwise.
     bool operator==(const Prefetch&) const = default;
   } prefetch;
 

@@ -122,6 +122,10 @@ const std::vector<Key<Config>>& keys() {
             [](auto& own) -> auto& { return own.snapshotter.unpack_ahead; },
             "Whether the layers of an image that containerd pulls are unpacked while they arrive, so that the "
             "snapshotter has them when containerd asks."),
+        key<Config>(
+            "snapshotter.discard_unpacked_blobs", Takes::kRestart, Flag{},
+            [](auto& own) -> auto& { return own.snapshotter.discard_unpacked_blobs; },
+            "Whether to drop a layer's compressed blob once containerd has taken the unpacked files without it."),
 
         key<Config>(
             "mirror.enabled", Takes::kRestart, Flag{}, [](auto& own) -> auto& { return own.mirror.enabled; },
@@ -178,6 +182,9 @@ const std::vector<Key<Config>>& keys() {
             "prefetch.bytes_per_second", Takes::kEffectAtOnce, Bytes{0, kNoLimit},
             [](auto& own) -> auto& { return own.prefetch.bytes_per_second; },
             "Bandwidth cap over all prefetches; 0: none. A pull that containerd waits for is never capped."),
+        key<Config>(
+            "prefetch.unpack", Takes::kEffectAtOnce, Flag{}, [](auto& own) -> auto& { return own.prefetch.unpack; },
+            "Whether a prefetch goes on to unpacked layers, unless it says otherwise; takes the snapshotter."),
     };
     all.insert(all.end(), rest.begin(), rest.end());
     return all;

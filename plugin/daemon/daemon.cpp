@@ -74,18 +74,21 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config) {
 
   std::unique_ptr<snapshots::Snapshotter> snapshotter;
   std::unique_ptr<layers::LayerFolders> layer_folders;
+  std::unique_ptr<layers::KeptLayers> kept_layers;
   if (config.snapshotter.enabled) {
     auto opened = snapshots::Snapshotter::open(snapshotter_folder(config), *clock);
     if (!opened) return fail(opened.error());
     snapshotter = std::move(*opened);
-    // Also when nothing is unpacked ahead any more: what is left there goes.
     auto folders = layers::LayerFolders::open(snapshotter_folder(config) / "layers", config.store.free_floor);
     if (!folders) return fail(folders.error());
-    if (config.snapshotter.unpack_ahead) layer_folders = std::move(*folders);
+    layer_folders = std::move(*folders);
+    auto kept = layers::KeptLayers::open(snapshotter_folder(config) / "prefetched", **store, *clock);
+    if (!kept) return fail(kept.error());
+    kept_layers = std::move(*kept);
   }
 
   std::unique_ptr<Daemon> daemon(new Daemon(config, std::move(*lock), std::move(clock), std::move(*store),
-                                            std::move(snapshotter), std::move(layer_folders)));
+                                            std::move(snapshotter), std::move(layer_folders), std::move(kept_layers)));
   if (auto started = daemon->start_mirror(); !started) return fail(started.error());
   // Before containerd is answered: its retried Writes must find the flights of the pulls that a stop interrupted.
   daemon->pulls_->resume();
@@ -95,7 +98,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config) {
 
 Daemon::Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<SystemClock> clock,
                std::unique_ptr<store::Store> store, std::unique_ptr<snapshots::Snapshotter> snapshotter,
-               std::unique_ptr<layers::LayerFolders> layer_folders)
+               std::unique_ptr<layers::LayerFolders> layer_folders, std::unique_ptr<layers::KeptLayers> kept_layers)
     : config_(config),
       lock_(std::move(lock)),
       clock_(std::move(clock)),
@@ -108,13 +111,18 @@ Daemon::Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<Syst
           {.network = network_, .hosts = hosts_, .credentials = credentials_, .tokens = tokens_, .clock = *clock_}),
       snapshotter_(std::move(snapshotter)),
       layer_folders_(std::move(layer_folders)),
+      kept_layers_(std::move(kept_layers)),
       unpacker_(layer_folders_
-                    ? std::make_unique<layers::LayerUnpacker>(layers::UnpackerServices{.store = *store_,
-                                                                                       .flights = flights_,
-                                                                                       .snapshotter = *snapshotter_,
-                                                                                       .folders = *layer_folders_,
-                                                                                       .clock = *clock_},
-                                                              unpacking_threads())
+                    ? std::make_unique<layers::LayerUnpacker>(
+                          layers::UnpackerServices{.store = *store_,
+                                                   .flights = flights_,
+                                                   .snapshotter = *snapshotter_,
+                                                   .folders = *layer_folders_,
+                                                   .kept = *kept_layers_,
+                                                   .clock = *clock_},
+                          layers::UnpackerOptions{.cores = unpacking_threads(),
+                                                  .ahead = config.snapshotter.unpack_ahead,
+                                                  .discard_blobs = config.snapshotter.discard_unpacked_blobs})
                     : nullptr),
       pulls_(std::make_unique<pull::PullManager>(pull::PullServices{.config = config_,
                                                                     .clock = *clock_,
@@ -127,7 +135,7 @@ Daemon::Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<Syst
       upstream_(registries_, *pulls_),
       content_(*store_, flights_, *clock_, unpacker_.get()),
       control_(*pulls_),
-      api_(control_, *store_, *clock_, PACELINE_VERSION) {
+      api_(control_, *store_, *clock_, PACELINE_VERSION, kept_layers_.get()) {
   if (!snapshotter_) return;
   snapshots_ = std::make_unique<snapshots::SnapshotsService>(*snapshotter_, unpacker_.get(), kLayerPatience, *clock_);
   applier_ = std::make_unique<layers::StoreLayerApplier>(*store_, flights_, unpacking_threads());

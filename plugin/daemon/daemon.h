@@ -50,7 +50,7 @@ class Daemon {
  private:
   Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<SystemClock> clock,
          std::unique_ptr<store::Store> store, std::unique_ptr<snapshots::Snapshotter> snapshotter,
-         std::unique_ptr<layers::LayerFolders> layer_folders);
+         std::unique_ptr<layers::LayerFolders> layer_folders, std::unique_ptr<layers::KeptLayers> kept_layers);
   Status start_mirror();
   Status start_server();
 
@@ -64,9 +64,10 @@ class Daemon {
   registry::TokenService tokens_;
   registry::Registries registries_;
   pull::FlightTable flights_;
-  // Null when the snapshotter is switched off; the last two also when layers are not unpacked ahead.
+  // Null when the snapshotter is switched off.
   std::unique_ptr<snapshots::Snapshotter> snapshotter_;
   std::unique_ptr<layers::LayerFolders> layer_folders_;
+  std::unique_ptr<layers::KeptLayers> kept_layers_;
   std::unique_ptr<layers::LayerUnpacker> unpacker_;
   std::unique_ptr<pull::PullManager> pulls_;
   mirror::ManagedUpstream upstream_;

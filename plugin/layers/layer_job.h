@@ -41,8 +41,12 @@ struct LayerJob {
   std::atomic<State> state = State::kUnpacking;  ///< Changed under the mutex only.
   std::atomic<unpack::WorkerSlots::Rank> rank;
   std::atomic<std::uint64_t> read_bytes{0};  ///< Of the blob.
+  std::atomic<bool> begun{false};
+  std::atomic<bool> keep{false};  ///< A prefetch wants it kept until somebody asks.
   TimePoint resolved_at;
   bool found = false;  ///< A snapshot had it already.
+  bool kept = false;   ///< It lies with the kept layers.
+  Status outcome;      ///< Why it failed, or was not kept.
   std::filesystem::path path;
   UniqueFd folder;  ///< Follows the folder when the snapshotter renames it.
   unpack::Unfinished unfinished;

@@ -25,6 +25,10 @@ constexpr Duration kSweep = 1s;
 constexpr std::uint64_t kRoomStep = 16U << 20U;
 // Layers that may have begun. Most wait for bytes; no image has many more, and a thread that waits costs little.
 constexpr unsigned kBegun = 32;
+// Of prefetches: they have threads of their own, so that they hold up nobody who is waited for.
+constexpr unsigned kBegunAhead = 8;
+// In the order of turns, what somebody waits for goes first.
+constexpr unpack::WorkerSlots::Rank kBackground = 1ULL << 63U;
 
 /// Counts the bytes, and looks from time to time whether the disk has room for what they become.
 class WatchedSource final : public unpack::LayerSource {
@@ -51,10 +55,12 @@ class WatchedSource final : public unpack::LayerSource {
 
 }  // namespace
 
-LayerUnpacker::LayerUnpacker(const UnpackerServices& services, unsigned cores)
+LayerUnpacker::LayerUnpacker(const UnpackerServices& services, const UnpackerOptions& options)
     : services_(services),
-      slots_(cores),
+      options_(options),
+      slots_(options.cores),
       workers_("layer-unpack", kBegun),
+      background_("layer-ahead", kBegunAhead),
       timer_([this](const std::stop_token& stop) { keep_time(stop); }) {}
 
 LayerUnpacker::~LayerUnpacker() { stop(); }
@@ -67,7 +73,9 @@ void LayerUnpacker::stop() {
     const std::lock_guard lock(mutex_);
     waits.swap(waits_);
     released = held_.release_all();
+    prefetches_.clear();  // They go on after the next start.
   }
+  { const std::lock_guard lock(done_mutex_); }  // The last call is over.
   for (const auto wait : waits) services_.flights.cancel(wait);
   for (const auto& go : released) go();
   answer_all();
@@ -76,49 +84,107 @@ void LayerUnpacker::stop() {
 // ---- what is to be unpacked
 
 void LayerUnpacker::planned(const oci::Manifest& manifest) {
-  if (stop_.stop_requested()) return;
+  if (options_.ahead && !stop_.stop_requested()) expect_plan(manifest, nullptr);
+}
+
+std::shared_ptr<const pull::UnpackProgress> LayerUnpacker::unpack(const oci::Manifest& manifest, Unpacked done) {
+  auto prefetch = std::make_shared<AwaitedUnpack>(std::move(done));
+  if (!stop_.stop_requested()) expect_plan(manifest, prefetch);
+  return prefetch;
+}
+
+std::set<Digest> LayerUnpacker::unneeded(const oci::Manifest& manifest) {
+  std::set<Digest> blobs;
+  // Otherwise the blob is here as long as the files are, or was evicted for want of room.
+  if (!options_.discard_blobs) return blobs;
+  const auto layers = read_plan(services_.store, manifest);
+  for (const auto& layer : layers ? *layers : std::vector<PlannedLayer>()) {
+    const auto files = services_.snapshotter.files_of_layer(layer.chain_id.to_string());
+    if ((files && *files) || services_.kept.find(layer.chain_id)) blobs.insert(layer.blob);
+  }
+  return blobs;
+}
+
+void LayerUnpacker::expect_plan(const oci::Manifest& manifest, std::shared_ptr<AwaitedUnpack> prefetch) {
   {
     const std::lock_guard lock(mutex_);
     ++plans_under_way_;
-    held_.expect(manifest.config.digest, services_.clock.now());
+    if (prefetch == nullptr) {
+      held_.expect(manifest.config.digest, services_.clock.now());
+    } else {
+      prefetches_.push_back(prefetch);
+    }
   }
-  const auto proceed = [this, manifest] { planner_.post([this, manifest] { plan(manifest); }); };
+  const auto proceed = [this, manifest, prefetch] {
+    planner_.post([this, manifest, prefetch] { plan(manifest, prefetch); });
+  };
   const auto wait = services_.flights.wait(manifest.config.digest, [proceed](const Status&) { proceed(); });
   if (!wait) return proceed();
   const std::lock_guard lock(mutex_);
   waits_.push_back(*wait);
 }
 
-void LayerUnpacker::plan(const oci::Manifest& manifest) {
+void LayerUnpacker::plan(const oci::Manifest& manifest, const std::shared_ptr<AwaitedUnpack>& prefetch) {
   const auto layers = read_plan(services_.store, manifest);
   if (!layers) spdlog::debug("layers: {}: not unpacked ahead", layers.error().message);
-  std::vector<Job> fresh;
+  const bool foreground = prefetch == nullptr;
+  std::vector<Job> due;
+  std::vector<Job> to_keep;
   std::vector<Job> all;
   {
     const std::lock_guard lock(mutex_);
     if (--plans_under_way_ == 0) waits_.clear();
-    Job below;
     for (const auto& layer : layers ? *layers : std::vector<PlannedLayer>()) {
-      auto& job = jobs_[layer.chain_id.to_string()];
-      // One that was taken may have been removed since: the new job looks.
-      if (job == nullptr || job->state == State::kTaken || job->state == State::kFailed) {
-        job = std::make_shared<LayerJob>(layer, below, next_rank_++);
-        fresh.push_back(job);
-      }
-      below = job;
-      all.push_back(job);
+      const Job below = all.empty() ? nullptr : all.back();
+      all.push_back(job_for(layer, below, foreground, due));
+      if (!foreground && want_kept(*all.back())) to_keep.push_back(all.back());
     }
-    held_.planned(manifest.config.digest, all);
+    if (foreground) {
+      held_.planned(manifest.config.digest, all);
+    } else {
+      prefetch->planned(all, layers ? Status() : fail(layers.error()));
+    }
   }
-  for (const Job& job : fresh) workers_.post([this, job] { work(job); });
+  for (const Job& job : due) (foreground ? workers_ : background_).post([this, job] { work(job); });
+  for (const Job& job : to_keep) {
+    background_.post([this, job] {
+      resolve(job, {});
+      answer_all();
+    });
+  }
   answer_all();
+}
+
+LayerUnpacker::Job LayerUnpacker::job_for(const PlannedLayer& layer, const Job& below, bool foreground,
+                                          std::vector<Job>& due) {
+  auto& job = jobs_[layer.chain_id.to_string()];
+  const auto rank = next_rank_++ + (foreground ? 0 : kBackground);
+  // What was taken may have been removed since, and what was kept, dropped: the new job looks.
+  if (job == nullptr || job->state == State::kTaken || job->state == State::kFailed ||
+      (job->state == State::kReady && job->kept && !services_.kept.find(layer.chain_id))) {
+    job = std::make_shared<LayerJob>(layer, below, rank);
+    due.push_back(job);
+  } else if (foreground && job->rank >= kBackground) {
+    job->rank = rank;
+    if (!job->begun) due.push_back(job);
+  }
+  return job;
+}
+
+bool LayerUnpacker::want_kept(LayerJob& job) {
+  job.keep = true;
+  if (job.state != State::kReady || job.kept) return false;
+  job.outcome = {};
+  job.state = State::kFinishing;
+  return true;
 }
 
 // ---- a layer's way
 
 void LayerUnpacker::work(const Job& job) {
+  if (job->begun.exchange(true)) return;  // Somebody who waits for it has had it begun.
   const Status outcome = unpack(*job);
-  if (!outcome || job->found) {
+  if (!outcome || job->found || job->kept) {
     resolve(job, outcome);
   } else {
     const std::lock_guard lock(mutex_);
@@ -131,7 +197,8 @@ void LayerUnpacker::work(const Job& job) {
 Status LayerUnpacker::unpack(LayerJob& job) {
   if (stop_.stop_requested()) return fail(Code::kCancelled, "the daemon is stopping");
   if (auto looked = find_in_snapshotter(job); !looked || job.found) return looked;
-  if (auto room = services_.folders.check_room(); !room) return room;
+  if (auto looked = find_kept(job); !looked || job.kept) return looked;
+  if (auto room = check_room(); !room) return room;
   auto source = GrowingSource::open(services_.store, services_.flights, job.layer.blob, stop_.get_token());
   if (!source) return fail(source.error());
   auto folder = services_.folders.make();
@@ -159,6 +226,24 @@ Status LayerUnpacker::find_in_snapshotter(LayerJob& job) {
   job.folder = std::move(*folder);
   job.found = true;
   return {};
+}
+
+Status LayerUnpacker::find_kept(LayerJob& job) {
+  const auto layer = services_.kept.find(job.layer.chain_id);
+  if (!layer) return {};
+  auto folder = open_file(layer->files, O_RDONLY | O_DIRECTORY);
+  if (!folder) return {};  // Taken or dropped just now.
+  job.path = layer->files;
+  job.folder = std::move(*folder);
+  job.usage = layer->usage;
+  job.kept = true;
+  return {};
+}
+
+Status LayerUnpacker::check_room() {
+  auto room = services_.folders.check_room();
+  while (!room && services_.kept.evict_oldest()) room = services_.folders.check_room();
+  return room;
 }
 
 void LayerUnpacker::finish_what_can_be() {
@@ -206,15 +291,23 @@ Status LayerUnpacker::finish(LayerJob& job) {
 }
 
 void LayerUnpacker::resolve(const Job& job, const Status& outcome) {
-  {
+  const auto is_to_be_kept = [&] { return outcome && job->outcome && job->keep && !job->kept && !job->found; };
+  const bool was_here = job->found || job->kept;
+  bool is_new = true;  // Or it was on offer already, and has only been moved to the kept ones.
+  for (;;) {
+    if (is_to_be_kept()) keep(*job);
     const std::lock_guard lock(mutex_);
+    if (is_to_be_kept()) continue;  // A prefetch has come to want it.
+    if (!outcome) job->outcome = outcome;
     job->state = !outcome ? State::kFailed : job->found ? State::kTaken : State::kReady;
+    is_new = job->resolved_at == TimePoint();
     job->resolved_at = services_.clock.now();
+    break;
   }
+  if (!is_new) return;
   const std::string name = job->layer.chain_id.to_string();
   if (outcome) {
-    spdlog::debug("layer {} of blob {}: {}", name, job->layer.blob.to_string(),
-                  job->found ? "here already" : "unpacked");
+    spdlog::debug("layer {} of blob {}: {}", name, job->layer.blob.to_string(), was_here ? "here already" : "unpacked");
     return;
   }
   const auto level = outcome.error().code == Code::kCancelled ? spdlog::level::debug : spdlog::level::warn;
@@ -222,6 +315,16 @@ void LayerUnpacker::resolve(const Job& job, const Status& outcome) {
               outcome.error().message);
   if (job->path.empty()) return;
   remover_.post([this, path = job->path] { services_.folders.remove(path); });
+}
+
+void LayerUnpacker::keep(LayerJob& job) {
+  const auto place = services_.kept.put(job.layer.chain_id, job.layer.blob, job.path, *job.usage);
+  if (place) {
+    job.path = *place;
+    job.kept = true;
+  } else {
+    job.outcome = fail(place.error().context("its files are not kept"));
+  }
 }
 
 // ---- who asks for layers
@@ -244,13 +347,23 @@ bool LayerUnpacker::hold(const Digest& config, const std::string& reader, std::f
 void LayerUnpacker::answer_all() {
   std::vector<Verdict> verdicts;
   std::vector<HeldReads::Go> released;
+  std::vector<std::shared_ptr<AwaitedUnpack>> over;
   {
     const std::lock_guard lock(mutex_);
     verdicts = judge_requests();
     released = held_.release(services_.clock.now());
+    std::erase_if(prefetches_, [&](const auto& prefetch) {
+      if (!prefetch->settle()) return false;
+      over.push_back(prefetch);
+      return true;
+    });
   }
   for (auto& verdict : verdicts) verdict.answer(std::move(verdict.layer));
   for (const auto& go : released) go();
+  for (const auto& prefetch : over) {
+    const std::lock_guard lock(done_mutex_);
+    if (!stop_.stop_requested()) prefetch->end();
+  }
 }
 
 std::vector<LayerUnpacker::Verdict> LayerUnpacker::judge_requests() {
@@ -268,6 +381,7 @@ std::optional<LayerUnpacker::Verdict> LayerUnpacker::judge(Request& request) {
   if (stop_.stop_requested() || services_.clock.now() >= request.deadline) return nothing();
   const auto it = jobs_.find(request.chain_id);
   if (it == jobs_.end()) {
+    if (auto kept = take_kept(request.chain_id)) return Verdict{std::move(request.answer), std::move(kept)};
     // containerd may have read the config a moment earlier than the plan was made.
     if (plans_under_way_ > 0) return std::nullopt;
     return nothing();
@@ -276,8 +390,23 @@ std::optional<LayerUnpacker::Verdict> LayerUnpacker::judge(Request& request) {
   held_.asked(job);
   if (!job.resolved()) return std::nullopt;
   if (job.state != State::kReady) return nothing();
+  return give(request, job);
+}
+
+LayerUnpacker::Verdict LayerUnpacker::give(Request& request, LayerJob& job) {
   job.state = State::kTaken;
-  return Verdict{std::move(request.answer), snapshots::UnpackedLayer{job.path, job.usage}};
+  // Only hidden, unpinned blobs go: what containerd has a record of must stay.
+  if (options_.discard_blobs) remover_.post([this, blob = job.layer.blob] { (void)services_.store.evict(blob); });
+  if (job.kept) return {std::move(request.answer), take_kept(request.chain_id)};
+  return {std::move(request.answer), snapshots::UnpackedLayer{job.path, job.usage}};
+}
+
+std::optional<snapshots::UnpackedLayer> LayerUnpacker::take_kept(const std::string& text) {
+  const auto chain_id = Digest::parse(text);
+  if (!chain_id) return std::nullopt;
+  auto layer = services_.kept.take(*chain_id);
+  if (layer) remover_.post([this, chain_id = *chain_id] { services_.kept.forget(chain_id); });
+  return layer;
 }
 
 void LayerUnpacker::keep_time(const std::stop_token& stop) {
@@ -308,7 +437,7 @@ void LayerUnpacker::drop_expired() {
     }
   }
   for (const Job& job : expired) {
-    if (job->state != State::kReady) continue;
+    if (job->state != State::kReady || job->kept) continue;
     spdlog::debug("layer {}: nobody asked for it", job->layer.chain_id.to_string());
     remover_.post([this, path = job->path] { services_.folders.remove(path); });
   }

@@ -2,7 +2,8 @@
 // when containerd asks for them; meanwhile it holds containerd's read of the image's config (HeldReads). Each layer is
 // unpacked on its own, bottom layers first, as many at a time as there are cores, not counting those that wait for
 // bytes; what it leaves open is taken from the layers below once they are there. On offer is only what has the right
-// digest and the right diffID. Whatever goes wrong, containerd unpacks the layer itself: there is no answer then.
+// digest and the right diffID. What a prefetch wanted unpacked is kept until somebody asks (KeptLayers). Whatever goes
+// wrong, containerd unpacks the layer itself: there is no answer then.
 //
 // Thread rule: any thread; no call waits. Borrows its services. Nothing may announce plans or land flights any more
 // when it is destroyed.
@@ -21,7 +22,9 @@
 #include "plugin/base/clock.h"
 #include "plugin/base/worker_pool.h"
 #include "plugin/content/read_gate.h"
+#include "plugin/layers/awaited_unpack.h"
 #include "plugin/layers/held_reads.h"
+#include "plugin/layers/kept_layers.h"
 #include "plugin/layers/layer_folders.h"
 #include "plugin/layers/layer_job.h"
 #include "plugin/pull/flight_table.h"
@@ -38,18 +41,26 @@ struct UnpackerServices {
   pull::FlightTable& flights;
   snapshots::Snapshotter& snapshotter;
   LayerFolders& folders;
+  KeptLayers& kept;
   const Clock& clock;
+};
+
+struct UnpackerOptions {
+  unsigned cores = 2;          ///< Threads that work at a time.
+  bool ahead = true;           ///< Also of what containerd pulls, not only of prefetches.
+  bool discard_blobs = false;  ///< Once containerd has taken the files.
 };
 
 class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerProvider, public content::ReadGate {
  public:
-  /// `cores`: how many threads work at a time.
-  LayerUnpacker(const UnpackerServices& services, unsigned cores);
+  LayerUnpacker(const UnpackerServices& services, const UnpackerOptions& options);
   ~LayerUnpacker() override;
   LayerUnpacker(const LayerUnpacker&) = delete;
   LayerUnpacker& operator=(const LayerUnpacker&) = delete;
 
   void planned(const oci::Manifest& manifest) override;
+  std::shared_ptr<const pull::UnpackProgress> unpack(const oci::Manifest& manifest, Unpacked done) override;
+  std::set<Digest> unneeded(const oci::Manifest& manifest) override;
   void request(const std::string& chain_id, TimePoint deadline, Answer answer) override;
   bool hold(const Digest& config, const std::string& reader, std::function<void()> go) override;
   /// Answers who waits, gives up what is under way, and takes nothing more.
@@ -67,25 +78,36 @@ class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerPr
     std::optional<snapshots::UnpackedLayer> layer;
   };
 
-  void plan(const oci::Manifest& manifest);
+  void expect_plan(const oci::Manifest& manifest, std::shared_ptr<AwaitedUnpack> prefetch);
+  void plan(const oci::Manifest& manifest, const std::shared_ptr<AwaitedUnpack>& prefetch);
+  /// The job of a layer for whoever wants it; a new one, or one that is to begin again or earlier, joins `due`.
+  Job job_for(const PlannedLayer& layer, const Job& below, bool foreground, std::vector<Job>& due);
+  /// For a prefetch. true: it is on offer already, and has yet to be moved to the kept ones.
+  static bool want_kept(LayerJob& job);
   void work(const Job& job);
   Status unpack(LayerJob& job);
   Status find_in_snapshotter(LayerJob& job);
+  Status find_kept(LayerJob& job);
+  Status check_room();
   void finish_what_can_be();
   Status finish(LayerJob& job);
   [[nodiscard]] Job next_to_finish() const;
   void resolve(const Job& job, const Status& outcome);
+  void keep(LayerJob& job);
 
   /// Tells everybody who waits for what has come true.
   void answer_all();
   [[nodiscard]] std::vector<Verdict> judge_requests();
   /// Empty: the request goes on waiting.
   std::optional<Verdict> judge(Request& request);
+  [[nodiscard]] Verdict give(Request& request, LayerJob& job);
+  std::optional<snapshots::UnpackedLayer> take_kept(const std::string& chain_id);
   void keep_time(const std::stop_token& stop);
   void drop_expired();
   [[nodiscard]] bool is_expired(const LayerJob& job) const;
 
   const UnpackerServices services_;
+  const UnpackerOptions options_;
   unpack::WorkerSlots slots_;
   std::stop_source stop_;
 
@@ -96,12 +118,16 @@ class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerPr
   bool new_request_ = false;         // Its deadline may be the next.
   std::vector<pull::WaitId> waits_;  // For configs.
   unsigned plans_under_way_ = 0;
+  std::vector<std::shared_ptr<AwaitedUnpack>> prefetches_;  // Under way.
   HeldReads held_;
   unpack::WorkerSlots::Rank next_rank_ = 0;
+
+  std::mutex done_mutex_;  // Around calls to whoever waits for a prefetch: none after stop().
 
   // Last, so that their threads end before what they use; each may post to the ones before it.
   WorkerPool remover_{"layer-rm", 1};
   WorkerPool workers_;
+  WorkerPool background_;
   WorkerPool planner_{"layer-plan", 1};
   std::jthread timer_;
 };

@@ -25,6 +25,7 @@ std::vector<JournalEntry> Journal::load() const {
       entry.own_rights = item.value("own_rights", true);
       entry.foreground = item.value("foreground", false);
       entry.pin = item.value("pin", false);
+      entry.unpack = item.value("unpack", false);
       if (item.contains("manifest")) {
         const auto digest = Digest::parse(item.at("manifest").get<std::string>());
         if (digest) entry.manifest = *digest;
@@ -41,11 +42,8 @@ std::vector<JournalEntry> Journal::load() const {
 Status Journal::save(const std::vector<JournalEntry>& entries) {
   json pulls = json::array();
   for (const auto& entry : entries) {
-    json item = {{"image", entry.image},
-                 {"platform", entry.platform},
-                 {"own_rights", entry.own_rights},
-                 {"foreground", entry.foreground},
-                 {"pin", entry.pin}};
+    json item = {{"image", entry.image},           {"platform", entry.platform}, {"own_rights", entry.own_rights},
+                 {"foreground", entry.foreground}, {"pin", entry.pin},           {"unpack", entry.unpack}};
     if (entry.manifest) item["manifest"] = entry.manifest->to_string();
     pulls.push_back(std::move(item));
   }

@@ -21,6 +21,7 @@ struct JournalEntry {
   bool own_rights = true;          ///< The daemon's rights; false: an anonymous caller's.
   bool foreground = false;
   bool pin = false;
+  bool unpack = false;
 };
 
 class Journal {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <unordered_map>
 
 #include "plugin/base/files.h"
@@ -50,11 +51,15 @@ class PullManager::Impl {
   }
 
   std::string start_prefetch(const PrefetchRequest& request) {
+    const bool unpack = request.unpack.value_or(unpack_by_default());
     for (const Record& record : records_.all()) {
       if (record->over() || record->access.kind != registry::Access::Kind::kOwn || record->image != request.image ||
           record->platform != request.platform) {
         continue;
       }
+      // Once its layers are planned it is too late to want more of it.
+      if (unpack && !record->unpack() && record->manifest()) continue;
+      if (unpack) record->set_unpack();
       if (request.pin) record->set_pin();
       return record->id;
     }
@@ -63,6 +68,7 @@ class PullManager::Impl {
                                         .source = Source::kPrefetch,
                                         .foreground = false,
                                         .pin = request.pin,
+                                        .unpack = unpack,
                                         .access = {},
                                         .policy = policy(request.image.registry)});
     enqueue(record);
@@ -154,6 +160,7 @@ class PullManager::Impl {
                                           .source = Source::kResumed,
                                           .foreground = entry.foreground,
                                           .pin = entry.pin,
+                                          .unpack = entry.unpack,
                                           .access = access,
                                           .policy = policy(image->registry)});
       const auto repository = services_.registries.open(image->registry, image->repository, access);
@@ -200,6 +207,11 @@ class PullManager::Impl {
     const auto& concurrency = config::concurrency_for(config_, registry, registry);
     return concurrency.mode == config::ConcurrencyMode::kFixed ? fmt::format("fixed:{}", concurrency.streams)
                                                                : "adaptive";
+  }
+
+  bool unpack_by_default() const {
+    const std::lock_guard lock(mutex_);
+    return config_.prefetch.unpack && services_.listener != nullptr;
   }
 
   void save_journal() {
@@ -341,13 +353,42 @@ class PullManager::Impl {
     record->also_pin(digest);
     if (!record->fetching(digest, *blobs)) return;
     std::vector<BlobJob> jobs;
+    const auto unneeded = record->foreground() && services_.listener != nullptr ? services_.listener->unneeded(manifest)
+                                                                                : std::set<Digest>();
     for (std::size_t i = 0; i < blobs->size(); ++i) {
+      if (unneeded.contains((*blobs)[i].digest) && !services_.store.find((*blobs)[i].digest)) {
+        record->blob_present(i);
+        continue;
+      }
       if (auto job = claim(record, i, (*blobs)[i], repository)) jobs.push_back(std::move(*job));
     }
     if (!jobs.empty()) engine_.fetch(record->key, record->foreground(), repository, std::move(jobs));
     if (record->foreground()) tell_listener(manifest);
+    if (record->unpack()) unpack(record, manifest);
     save_journal();
-    if (record->all_landed()) end(record, {}, {});
+    if (record->all_landed()) end_if_unpacked(record);
+  }
+
+  void unpack(const Record& record, const oci::Manifest& manifest) {
+    if (services_.listener == nullptr) {
+      record->unpacked(
+          fail(Code::kFailedPrecondition,
+               "layers cannot be unpacked: the daemon has no snapshotter; set [snapshotter] enabled = true"));
+      return;
+    }
+    record->unpacking(services_.listener->unpack(manifest, [this, record](const Status& outcome) {
+      record->unpacked(outcome);
+      // Not here: the caller's thread is the unpacker's.
+      if (!stopping_)
+        workers_.post([this, record] {
+          if (record->all_landed()) end_if_unpacked(record);
+        });
+    }));
+  }
+
+  /// All blobs have landed.
+  void end_if_unpacked(const Record& record) {
+    if (!record->waits_for_unpack()) end(record, {}, {});
   }
 
   void tell_listener(const oci::Manifest& manifest) {
@@ -397,12 +438,12 @@ class PullManager::Impl {
         if (auto job = claim(record, i, blob, repository)) {
           engine_.fetch(record->key, record->foreground(), repository, {std::move(*job)});
         } else if (record->all_landed()) {
-          end(record, {}, {});
+          end_if_unpacked(record);
         }
       });
       return;
     }
-    if (record->blob_landed(i, outcome)) end(record, {}, {});
+    if (record->blob_landed(i, outcome)) end_if_unpacked(record);
   }
 
   void end(const Record& record, std::optional<PullState> state, std::optional<Error> error) {

@@ -32,6 +32,7 @@ struct PrefetchRequest {
   oci::Reference image;
   std::optional<oci::Platform> platform;  ///< Absent: this machine's.
   bool pin = false;                       ///< Pin all its blobs under the image's name when done.
+  std::optional<bool> unpack;             ///< Go on to unpacked layers; absent: as the configuration says.
 };
 
 struct PullServices {
@@ -42,7 +43,7 @@ struct PullServices {
   store::Store& store;
   FlightTable& flights;
   std::filesystem::path state;       ///< Folder for what survives a restart: pulls under way, path memory.
-  PlanListener* listener = nullptr;  ///< Told of foreground pulls; may be null.
+  PlanListener* listener = nullptr;  ///< Told of foreground pulls, unpacks for the others; may be null.
 };
 
 class PullManager {

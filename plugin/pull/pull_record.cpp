@@ -1,6 +1,7 @@
 #include "plugin/pull/pull_record.h"
 
 #include <algorithm>
+#include <map>
 
 namespace paceline::pull {
 namespace {
@@ -24,6 +25,7 @@ PullRecord::PullRecord(PullKey record_key, std::string record_id, Request reques
       policy_(std::move(request.policy)),
       foreground_(request.foreground),
       pin_(request.pin),
+      unpack_(request.unpack),
       started_wall_(clock.wall()),
       started_(clock.now()),
       sampled_(started_) {}
@@ -38,6 +40,7 @@ bool PullRecord::fetching(const Digest& manifest, const std::vector<oci::Descrip
   if (is_over(state_)) return false;
   state_ = PullState::kFetching;
   resolved_ = clock_.now();
+  unpack_awaited_ = unpack_;
   manifest_ = manifest;
   blobs_.clear();
   for (const auto& blob : blobs) {
@@ -78,6 +81,25 @@ bool PullRecord::all_landed() const {
   return std::all_of(blobs_.begin(), blobs_.end(), [](const Blob& b) { return b.landed; });
 }
 
+void PullRecord::unpacking(std::shared_ptr<const UnpackProgress> progress) {
+  const std::lock_guard lock(mutex_);
+  unpack_progress_ = std::move(progress);
+}
+
+void PullRecord::unpacked(const Status& outcome) {
+  const std::lock_guard lock(mutex_);
+  unpack_awaited_ = false;
+  if (!outcome && !error_) error_ = outcome.error();
+}
+
+bool PullRecord::waits_for_unpack() {
+  const std::lock_guard lock(mutex_);
+  // Without all blobs there is no image to unpack: why not is known already.
+  if (!unpack_awaited_ || error_) return false;
+  if (!is_over(state_)) state_ = PullState::kUnpacking;
+  return true;
+}
+
 std::optional<PullState> PullRecord::finish(std::optional<PullState> state, std::optional<Error> error) {
   const std::lock_guard lock(mutex_);
   if (is_over(state_)) return std::nullopt;
@@ -111,6 +133,16 @@ bool PullRecord::pin() const {
 void PullRecord::set_pin() {
   const std::lock_guard lock(mutex_);
   pin_ = true;
+}
+
+bool PullRecord::unpack() const {
+  const std::lock_guard lock(mutex_);
+  return unpack_;
+}
+
+void PullRecord::set_unpack() {
+  const std::lock_guard lock(mutex_);
+  unpack_ = true;
 }
 
 void PullRecord::also_pin(const Digest& digest) {
@@ -151,6 +183,10 @@ bool PullRecord::ended_before(TimePoint time) const {
 
 PullSnapshot PullRecord::snapshot() const {
   const std::lock_guard lock(mutex_);
+  std::map<Digest, LayerProgress> layers;
+  if (unpack_progress_ != nullptr) {
+    for (const auto& layer : unpack_progress_->layers()) layers.emplace(layer.blob, layer);
+  }
   const TimePoint now = finished_.value_or(clock_.now());
   PullSnapshot out;
   out.id = id;
@@ -159,6 +195,7 @@ PullSnapshot PullRecord::snapshot() const {
   out.platform = platform.value_or(oci::Platform::host()).to_string();
   out.source = source;
   out.foreground = foreground_;
+  out.unpack = unpack_;
   out.state = state_;
   out.error = error_;
   out.started = started_wall_;
@@ -182,6 +219,10 @@ PullSnapshot PullRecord::snapshot() const {
     }
     if (blob.done) progress.received = progress.size;
     if (is_over(state_)) progress.streams = 0;
+    if (const auto layer = layers.find(progress.digest); layer != layers.end()) {
+      progress.unpack = layer->second.state;
+      progress.unpacked_bytes = layer->second.bytes;
+    }
     out.streams += progress.streams;
     out.total_bytes += progress.size;
     out.received_bytes += progress.received;
@@ -210,7 +251,8 @@ JournalEntry PullRecord::journal_entry() const {
           .manifest = manifest_,
           .own_rights = access.kind == registry::Access::Kind::kOwn,
           .foreground = foreground_,
-          .pin = pin_};
+          .pin = pin_,
+          .unpack = unpack_};
 }
 
 }  // namespace paceline::pull

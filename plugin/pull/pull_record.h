@@ -27,6 +27,7 @@ class PullRecord {
     Source source = Source::kPrefetch;
     bool foreground = false;
     bool pin = false;
+    bool unpack = false;
     registry::Access access;
     std::string policy;
   };
@@ -52,6 +53,11 @@ class PullRecord {
   bool blob_landed(std::size_t blob, const Status& outcome);
   /// Whether no blob is awaited any more.
   [[nodiscard]] bool all_landed() const;
+  /// Its layers are being unpacked, from now on until unpacked().
+  void unpacking(std::shared_ptr<const UnpackProgress> progress);
+  void unpacked(const Status& outcome);
+  /// Whether the layers' unpack is awaited; says so as the pull's state if nothing else is.
+  bool waits_for_unpack();
   /// Ends it, once: answers the state it ended in, or empty when it was over already. No state given: done, or failed
   /// with the first blob's error.
   std::optional<PullState> finish(std::optional<PullState> state, std::optional<Error> error);
@@ -62,6 +68,8 @@ class PullRecord {
   void set_foreground();
   [[nodiscard]] bool pin() const;
   void set_pin();
+  [[nodiscard]] bool unpack() const;
+  void set_unpack();
   void also_pin(const Digest& digest);  ///< The manifest and index beside the blobs.
   [[nodiscard]] std::vector<Digest> digests() const;
   [[nodiscard]] std::vector<WaitId> waits() const;
@@ -88,6 +96,9 @@ class PullRecord {
   PullState state_ = PullState::kQueued;
   bool foreground_;
   bool pin_;
+  bool unpack_;
+  bool unpack_awaited_ = false;
+  std::shared_ptr<const UnpackProgress> unpack_progress_;
   std::optional<Error> error_;
   std::optional<Digest> manifest_;
   std::vector<Digest> documents_;

@@ -10,6 +10,8 @@ std::string_view state_name(PullState state) {
       return "resolving";
     case PullState::kFetching:
       return "fetching";
+    case PullState::kUnpacking:
+      return "unpacking";
     case PullState::kDone:
       return "done";
     case PullState::kFailed:

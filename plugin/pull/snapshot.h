@@ -10,6 +10,7 @@
 #include "plugin/base/clock.h"
 #include "plugin/base/digest.h"
 #include "plugin/base/result.h"
+#include "plugin/pull/plan_listener.h"
 
 namespace paceline::pull {
 
@@ -19,7 +20,7 @@ enum class Source {
   kResumed,   ///< Was under way when the daemon stopped.
 };
 
-enum class PullState { kQueued, kResolving, kFetching, kDone, kFailed, kCancelled };
+enum class PullState { kQueued, kResolving, kFetching, kUnpacking, kDone, kFailed, kCancelled };
 std::string_view state_name(PullState state);  ///< "queued", …
 std::string_view source_name(Source source);   ///< "mirror", …
 
@@ -31,6 +32,8 @@ struct BlobProgress {
   bool present = false;  ///< Was in the store before this pull.
   bool done = false;     ///< In the store now, verified.
   unsigned streams = 0;  ///< Ranges of it under way now.
+  UnpackState unpack = UnpackState::kNone;
+  std::uint64_t unpacked_bytes = 0;  ///< Of the blob.
 };
 
 /// A pull as it stands; a value, safe to keep.
@@ -41,6 +44,7 @@ struct PullSnapshot {
   std::string platform;
   Source source = Source::kPrefetch;
   bool foreground = false;
+  bool unpack = false;  ///< It goes on to unpacked layers.
   PullState state = PullState::kQueued;
   std::optional<Error> error;
   WallTime started;

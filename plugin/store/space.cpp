@@ -40,7 +40,7 @@ Space::Shortage Space::shortage(std::uint64_t bytes, std::uint64_t on_disk) cons
   Shortage missing;
   if (quota_ != 0) {
     const auto totals = table_.totals();
-    missing.quota = excess(totals.listed_bytes + totals.hidden_bytes + partial_ + bytes, quota_);
+    missing.quota = excess(totals.listed_bytes + totals.hidden_bytes + partial_ + elsewhere_ + bytes, quota_);
   }
   if (on_disk != 0) missing.disk = excess(on_disk + pending_ + floor_, free_bytes());
   return missing;

@@ -39,6 +39,9 @@ class Space {
   void add_partial(std::uint64_t bytes) { partial_ += bytes; }
   void drop_partial(std::uint64_t bytes) { partial_ -= bytes; }
 
+  /// What lies outside of the content folder and counts against the quota.
+  void set_elsewhere(std::uint64_t bytes) { elsewhere_ = bytes; }
+
   [[nodiscard]] std::uint64_t partial_bytes() const { return partial_; }
   [[nodiscard]] std::uint64_t free_bytes() const;
   [[nodiscard]] std::uint64_t evictions() const { return evictions_; }
@@ -69,6 +72,7 @@ class Space {
   std::uint64_t credit_ = 0;   ///< Bytes take() may still give before it looks again.
   TimePoint credit_until_;
   std::atomic<std::uint64_t> partial_{0};
+  std::atomic<std::uint64_t> elsewhere_{0};
   std::atomic<std::uint64_t> evictions_{0};
 };
 

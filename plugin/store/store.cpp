@@ -101,6 +101,8 @@ Status Store::hand_over(const Digest& digest, const std::string& ref, std::uint6
   return store::hand_over(impl_->parts, digest, ref, total);
 }
 
+void Store::set_bytes_elsewhere(std::uint64_t bytes) { impl_->parts.space.set_elsewhere(bytes); }
+
 Usage Store::usage() const {
   const Parts& parts = impl_->parts;
   const auto totals = parts.table.totals();

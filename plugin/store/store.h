@@ -140,6 +140,8 @@ class Store {
   Status hand_over(const Digest& digest, const std::string& ref, std::uint64_t total);
 
   // ---- care
+  /// What others keep on its behalf, outside of the content folder: it counts against the quota.
+  void set_bytes_elsewhere(std::uint64_t bytes);
   [[nodiscard]] Usage usage() const;
   /// Re-hashes every blob (or the given ones), reporting each; stops early when `report` answers false. A damaged
   /// hidden blob is removed; a damaged listed one is left for its owner and reported.

@@ -21,8 +21,9 @@ TEST(Json, APull) {
             R"("source":"prefetch","foreground":false,"state":"fetching","error":null,)"
             R"("started_unix_ms":1700000000000,"finished_unix_ms":null,"elapsed_ms":0,"resolve_ms":0,)"
             R"("total_bytes":10,"received_bytes":0,"fetched_bytes":0,"resumed_bytes":0,"retries":0,"streams":0,)"
-            R"("bytes_per_second":0.0,"policy":"","blob_count":1,"blobs_done":0,"blobs":[{"digest":"sha256:aa",)"
-            R"("media_type":"m","size_bytes":10,"received_bytes":0,"present":false,"done":false,"streams":0}]})");
+            R"("bytes_per_second":0.0,"policy":"","blob_count":1,"blobs_done":0,"unpack":false,)"
+            R"("layers_unpacked":0,"blobs":[{"digest":"sha256:aa","media_type":"m","size_bytes":10,"received_bytes":0,)"
+            R"("present":false,"done":false,"streams":0,"unpack":"none","unpacked_bytes":0}]})");
 }
 
 TEST(Json, AnError) {
@@ -46,7 +47,8 @@ TEST(Json, ABlob) {
 TEST(Json, UsageWithoutAQuota) {
   EXPECT_EQ(to_line(to_json(v1::Usage())),
             R"({"listed_blobs":0,"listed_bytes":0,"hidden_blobs":0,"hidden_bytes":0,"pinned_bytes":0,)"
-            R"("partial_bytes":0,"quota_bytes":null,"free_floor_bytes":0,"free_bytes":0,"evictions":0})");
+            R"("partial_bytes":0,"quota_bytes":null,"free_floor_bytes":0,"free_bytes":0,"evictions":0,)"
+            R"("unpacked_layers":0,"unpacked_bytes":0})");
 }
 
 TEST(Json, AVerifyEvent) {
@@ -65,7 +67,8 @@ TEST(Json, AnEviction) {
   failure->set_target("redis");
   failure->mutable_error()->set_code("NOT_FOUND");
   EXPECT_EQ(to_line(to_json(response)),
-            R"({"evicted_blobs":2,"evicted_bytes":0,"kept_blobs":0,"failures":[{"target":"redis",)"
+            R"({"evicted_blobs":2,"evicted_bytes":0,"evicted_layers":0,"evicted_layer_bytes":0,"kept_blobs":0,)"
+            R"("failures":[{"target":"redis",)"
             R"("error":{"code":"NOT_FOUND","message":""}}]})");
 }
 

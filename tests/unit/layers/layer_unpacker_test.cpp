@@ -31,8 +31,17 @@ class LayerUnpackerTest : public LayersTest {
   void open() {
     unpacker_.reset();
     folders_ = LayerFolders::open(root() / "layers", 0).value();
-    unpacker_ =
-        std::make_unique<LayerUnpacker>(UnpackerServices{*store_, flights_, *snapshotter_, *folders_, clock_}, 2);
+    kept_ = KeptLayers::open(root() / "prefetched", *store_, clock_).value();
+    unpacker_ = std::make_unique<LayerUnpacker>(services(), options_);
+  }
+
+  UnpackerServices services() { return {*store_, flights_, *snapshotter_, *folders_, *kept_, clock_}; }
+
+  /// A prefetch's outcome.
+  std::future<Status> prefetch(const oci::Manifest& manifest) {
+    auto promise = std::make_shared<std::promise<Status>>();
+    progress_ = unpacker_->unpack(manifest, [promise](const Status& outcome) { promise->set_value(outcome); });
+    return promise->get_future();
   }
 
   static Image image(const std::vector<std::string>& tars) {
@@ -69,6 +78,9 @@ class LayerUnpackerTest : public LayersTest {
   }
 
   std::unique_ptr<LayerFolders> folders_;
+  UnpackerOptions options_;
+  std::unique_ptr<KeptLayers> kept_;
+  std::shared_ptr<const pull::UnpackProgress> progress_;
   std::unique_ptr<LayerUnpacker> unpacker_;
   const std::string bottom_ = TarWriter().folder("etc", 0700).file("etc/a", "1").finish();
   const std::string top_ = TarWriter().file("etc/b", "2").finish();
@@ -229,6 +241,82 @@ TEST_F(LayerUnpackerTest, TakesTheLowerLayersOfTheSnapshotter) {
   EXPECT_EQ(folders(), 1U);
 }
 
+TEST_F(LayerUnpackerTest, WhatAPrefetchUnpackedIsKeptOverARestart) {
+  const auto planned = image({bottom_, top_});
+  keep(planned.config);
+  for (const auto& tar : {bottom_, top_}) keep(test::gzip(tar));
+  ASSERT_TRUE(prefetch(planned.manifest).get());
+  for (const auto& layer : progress_->layers()) EXPECT_EQ(layer.state, pull::UnpackState::kUnpacked);
+  EXPECT_EQ(kept_->totals().layers, 2U);
+  open();
+  EXPECT_EQ(kept_->totals().layers, 2U);
+  EXPECT_EQ(folders(), 0U);
+  // Whoever pulls: with the mirror's knowledge of the image, and without.
+  unpacker_->planned(planned.manifest);
+  const auto bottom = request(planned.chain_ids[0]).get();
+  ASSERT_TRUE(bottom);
+  EXPECT_EQ(content(bottom->files / "etc/a"), "1");
+  ASSERT_TRUE(snapshotter_->adopt_layer(planned.chain_ids[0].to_string(), "", {}, *bottom));
+  open();
+  const auto top = request(planned.chain_ids[1]).get();
+  ASSERT_TRUE(top);
+  EXPECT_EQ(content(top->files / "etc/b"), "2");
+  EXPECT_EQ(kept_->totals().layers, 0U);
+}
+
+TEST_F(LayerUnpackerTest, APrefetchEndsWithWhyNot) {
+  const auto planned = image({bottom_, top_});
+  keep(planned.config);
+  keep(test::gzip(bottom_));
+  Arrival blob(*store_, flights_, test::gzip(top_));
+  auto outcome = prefetch(planned.manifest);
+  blob.fail_with({Code::kUnavailable, "the registry went away"});
+  const auto failed = outcome.get();
+  ASSERT_FALSE(failed);
+  EXPECT_NE(failed.error().message.find("the registry went away"), std::string::npos);
+  EXPECT_EQ(kept_->totals().layers, 1U) << "the other one is of use";
+
+  EXPECT_FALSE(prefetch(image({"no config of it is here"}).manifest).get());
+}
+
+TEST_F(LayerUnpackerTest, APullTakesOverWhatAPrefetchHasBegun) {
+  const auto planned = image({bottom_});
+  keep(planned.config);
+  Arrival blob(*store_, flights_, test::gzip(bottom_));
+  auto outcome = prefetch(planned.manifest);
+  unpacker_->planned(planned.manifest);
+  auto layer = request(planned.chain_ids[0]);
+  blob.land();
+  EXPECT_TRUE(layer.get());
+  EXPECT_TRUE(outcome.get());
+}
+
+TEST_F(LayerUnpackerTest, WhatAPullUnpackedIsKeptOnceAPrefetchWantsIt) {
+  const auto planned = image({bottom_});
+  keep(planned.config);
+  keep(test::gzip(bottom_));
+  unpacker_->planned(planned.manifest);
+  ASSERT_TRUE(prefetch(planned.manifest).get());
+  EXPECT_EQ(kept_->totals().layers, 1U);
+  EXPECT_EQ(folders(), 0U);
+}
+
+TEST_F(LayerUnpackerTest, DropsTheBlobOfWhatWasTakenIfAsked) {
+  const auto planned = image({bottom_});
+  keep(planned.config);
+  const auto blob = keep(test::gzip(bottom_));
+  EXPECT_TRUE(unpacker_->unneeded(planned.manifest).empty());
+  options_.discard_blobs = true;
+  open();
+  unpacker_->planned(planned.manifest);
+  const auto layer = request(planned.chain_ids[0]).get();
+  ASSERT_TRUE(layer);
+  ASSERT_TRUE(snapshotter_->adopt_layer(planned.chain_ids[0].to_string(), "", {}, *layer));
+  EXPECT_EQ(unpacker_->unneeded(planned.manifest), (std::set<Digest>{blob}));
+  unpacker_.reset();  // Until all that was posted is done.
+  EXPECT_FALSE(store_->find(blob));
+}
+
 TEST_F(LayerUnpackerTest, RemovesWhatAnEarlierProcessLeft) {
   std::filesystem::create_directories(root() / "layers/0/deep/er");
   open();
@@ -238,7 +326,7 @@ TEST_F(LayerUnpackerTest, RemovesWhatAnEarlierProcessLeft) {
 TEST_F(LayerUnpackerTest, UnpacksNothingOntoAFullDisk) {
   unpacker_.reset();
   folders_ = LayerFolders::open(root() / "layers", UINT64_MAX).value();
-  unpacker_ = std::make_unique<LayerUnpacker>(UnpackerServices{*store_, flights_, *snapshotter_, *folders_, clock_}, 2);
+  unpacker_ = std::make_unique<LayerUnpacker>(services(), options_);
   const auto planned = image({bottom_});
   keep(planned.config);
   keep(test::gzip(bottom_));

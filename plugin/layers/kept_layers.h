@@ -1,0 +1,78 @@
+// Layers that were unpacked before anybody asked for them, kept until containerd does, over restarts too:
+//
+//   <root>/<hex of the chain ID>        its files, whole, verified and synced
+//   <root>/<hex of the chain ID>.json   the blob it came from, and what it takes on disk
+//
+// They are no snapshots yet, so that containerd's garbage collection does not see them. They count against the store's
+// quota, and go, least recently used first, where that or the disk asks for room; a pinned image's stay.
+// Thread rule: any thread; find(), take(), usage() touch memory only. Borrows store and clock.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "plugin/base/clock.h"
+#include "plugin/base/digest.h"
+#include "plugin/base/fd.h"
+#include "plugin/base/result.h"
+#include "plugin/snapshots/layer_provider.h"
+#include "plugin/store/store.h"
+
+namespace paceline::layers {
+
+class KeptLayers {
+ public:
+  static Result<std::unique_ptr<KeptLayers>> open(const std::filesystem::path& root, store::Store& store,
+                                                  const Clock& clock);
+
+  /// Moves the folder here, on the same file system, and answers where it is. kResourceExhausted: the quota.
+  Result<std::filesystem::path> put(const Digest& chain_id, const Digest& blob, const std::filesystem::path& folder,
+                                    const snapshots::Usage& usage);
+  [[nodiscard]] std::optional<snapshots::UnpackedLayer> find(const Digest& chain_id);
+  /// Gives it away: it is the caller's to rename. forget() is due afterwards.
+  std::optional<snapshots::UnpackedLayer> take(const Digest& chain_id);
+  /// Removes what describes a layer that has been taken.
+  void forget(const Digest& chain_id);
+
+  struct Totals {
+    std::uint64_t layers = 0, bytes = 0;
+  };
+  [[nodiscard]] Totals totals() const;
+  /// Drops the layers of the blob, or of all blobs; pinned ones stay. Answers what was dropped.
+  Totals evict(const std::optional<Digest>& blob);
+  /// Drops the one that was not used for the longest time; false when there is none that may go.
+  bool evict_oldest();
+
+ private:
+  struct Entry {
+    Digest blob;
+    snapshots::Usage usage;
+    WallTime used;
+  };
+  using Entries = std::map<Digest, Entry>;  // By chain ID.
+
+  KeptLayers(std::filesystem::path root, UniqueFd fd, store::Store& store, const Clock& clock)
+      : root_(std::move(root)), fd_(std::move(fd)), store_(store), clock_(clock) {}
+  void load(const std::filesystem::path& description);
+  [[nodiscard]] std::filesystem::path folder(const Digest& chain_id) const;
+  [[nodiscard]] std::filesystem::path description(const Digest& chain_id) const;
+  [[nodiscard]] bool may_go(const Entry& entry) const;
+  Status make_room(std::uint64_t bytes);
+  /// Takes it from the table under the lock, and tells the store of the new sum.
+  Entry drop_entry(Entries::iterator entry);
+  void count();
+  void remove(const Digest& chain_id);
+
+  const std::filesystem::path root_;
+  const UniqueFd fd_;
+  store::Store& store_;
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  Entries entries_;
+};
+
+}  // namespace paceline::layers

@@ -1,0 +1,93 @@
+#include "plugin/layers/kept_layers.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/layers/layers_test.h"
+
+namespace paceline::layers {
+namespace {
+
+namespace fs = std::filesystem;
+
+class KeptLayersTest : public LayersTest {
+ protected:
+  KeptLayersTest() { open(); }
+  void open() { kept_ = KeptLayers::open(folder(), *store_, clock_).value(); }
+  [[nodiscard]] fs::path folder() const { return root() / "prefetched"; }
+  [[nodiscard]] std::size_t entries() const {
+    const auto items = fs::directory_iterator(folder());
+    return static_cast<std::size_t>(std::distance(begin(items), end(items)));
+  }
+  Result<fs::path> put(const std::string& name, std::int64_t bytes = 1000) {
+    const auto made = root() / ("made-" + name);
+    fs::create_directories(made / "etc");
+    std::ofstream(made / "etc/name") << name;
+    return kept_->put(sha256(name), blob(name), made, {bytes, 3});
+  }
+  static Digest blob(const std::string& name) { return sha256("blob of " + name); }
+
+  std::unique_ptr<KeptLayers> kept_;
+};
+
+TEST_F(KeptLayersTest, KeepsOverAStart) {
+  ASSERT_TRUE(put("a"));
+  open();
+  const auto layer = kept_->find(sha256("a"));
+  ASSERT_TRUE(layer);
+  EXPECT_EQ(content(layer->files / "etc/name"), "a");
+  EXPECT_EQ(layer->usage, (snapshots::Usage{1000, 3}));
+  EXPECT_EQ(kept_->totals().bytes, 1000U);
+}
+
+TEST_F(KeptLayersTest, GivesAwayOnce) {
+  ASSERT_TRUE(put("a"));
+  const auto layer = kept_->take(sha256("a"));
+  ASSERT_TRUE(layer);
+  EXPECT_FALSE(kept_->take(sha256("a")));
+  fs::rename(layer->files, root() / "taken");
+  kept_->forget(sha256("a"));
+  EXPECT_EQ(entries(), 0U);
+}
+
+TEST_F(KeptLayersTest, AStartRemovesHalves) {
+  ASSERT_TRUE(put("described"));
+  ASSERT_TRUE(put("files"));
+  fs::remove_all(folder() / sha256("described").hex());
+  fs::remove(folder() / (sha256("files").hex() + ".json"));
+  std::ofstream(folder() / "strange") << "x";
+  open();
+  EXPECT_EQ(kept_->totals().layers, 0U);
+  EXPECT_EQ(entries(), 0U);
+}
+
+TEST_F(KeptLayersTest, DropsTheLayersOfABlobButNoPinnedOnes) {
+  for (const auto* name : {"a", "b", "c"}) ASSERT_TRUE(put(name));
+  keep("blob of c");
+  ASSERT_TRUE(store_->pin("image", {blob("c")}));
+  EXPECT_EQ(kept_->evict(blob("a")).layers, 1U);
+  EXPECT_EQ(kept_->evict(blob("c")).layers, 0U);
+  EXPECT_EQ(kept_->evict(std::nullopt).bytes, 1000U);
+  EXPECT_FALSE(kept_->evict_oldest());
+  EXPECT_TRUE(kept_->find(sha256("c")));
+  EXPECT_EQ(entries(), 2U);
+}
+
+TEST_F(KeptLayersTest, CountsAgainstTheQuota) {
+  kept_.reset();
+  store_.reset();
+  store_ = store::Store::open({.content = dir_.path() / "content", .quota = 2500, .free_floor = 0}, clock_).value();
+  open();
+  ASSERT_TRUE(put("a"));
+  ASSERT_TRUE(put("b"));
+  EXPECT_FALSE(store_->put_hidden(sha256(std::string(600, 'x')), std::string(600, 'x'), store::Purpose::kPrefetch));
+  (void)kept_->find(sha256("a"));
+  ASSERT_TRUE(put("c"));
+  EXPECT_TRUE(kept_->find(sha256("a")));
+  EXPECT_FALSE(kept_->find(sha256("b"))) << "nobody has looked at it for the longest time";
+  const auto refused = put("d", 3000);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
+}
+
+}  // namespace
+}  // namespace paceline::layers
