@@ -139,6 +139,8 @@ cat > "$work/paceline.toml" << TOML
 version = 1
 [mirror]
 address = "127.0.0.1:$mirror_port"
+[metrics]
+address = "127.0.0.1:0"
 [registry]
 certs_dirs = ["$work/registry-settings"]
 docker_configs = ["$work/docker.json"]

@@ -58,6 +58,12 @@ struct Config {
     bool operator==(const Mirror&) const = default;
   } mirror;
 
+  struct Metrics {
+    bool enabled = true;
+    std::string address = "127.0.0.1:9436";  ///< As mirror.address.
+    bool operator==(const Metrics&) const = default;
+  } metrics;
+
   struct Registry {
     std::vector<std::filesystem::path> certs_dirs = {"/etc/containerd/certs.d", "/etc/docker/certs.d"};
     std::vector<std::filesystem::path> docker_configs = {"/etc/paceline/docker/config.json",
@@ -111,7 +117,7 @@ struct Change {
 std::vector<Change> differences(const Config& before, const Config& after);
 
 /// host:port of this machine alone: "127.0.0.1:5151", "[::1]:0", "localhost:5151". Anything that others could reach is
-/// refused: the mirror speaks plain HTTP and carries its callers' credentials.
+/// refused: mirror and metrics speak plain HTTP, and the mirror carries its callers' credentials.
 struct LoopbackAddress {
   std::string host;  ///< "127.0.0.1" or "::1": numeric, without brackets.
   std::uint16_t port = 0;

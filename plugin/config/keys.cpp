@@ -142,6 +142,15 @@ const std::vector<Key<Config>>& keys() {
             "node's client certificates and headers. Whoever runs `ctr` or nerdctl asks it, not containerd."),
 
         key<Config>(
+            "metrics.enabled", Takes::kRestart, Flag{}, [](auto& own) -> auto& { return own.metrics.enabled; },
+            "Whether to serve metrics for Prometheus, and `/healthz` and `/readyz`."),
+        key<Config>(
+            "metrics.address", Takes::kRestart, Text{check_loopback},
+            [](auto& own) -> auto& { return own.metrics.address; },
+            "Loopback address and port of the metrics, which any user of the machine may read. Port 0 picks a free "
+            "one, which is logged; one in use is a warning, and the daemon starts without metrics."),
+
+        key<Config>(
             "registry.certs_dirs", Takes::kRestart, PathList{},
             [](auto& own) -> auto& { return own.registry.certs_dirs; },
             "Folders of `<host>/hosts.toml` files, searched in order; read as containerd reads them."),

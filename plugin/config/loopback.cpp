@@ -7,7 +7,7 @@
 namespace paceline::config {
 namespace {
 
-// Numeric addresses only, so that no resolver decides who can reach the mirror.
+// Numeric addresses only, so that no resolver decides who can reach what listens there.
 bool is_loopback(const std::string& host) {
   in_addr v4{};
   if (::inet_pton(AF_INET, host.c_str(), &v4) == 1) return ntohl(v4.s_addr) >> 24U == IN_LOOPBACKNET;
@@ -44,7 +44,7 @@ Result<LoopbackAddress> parse_loopback(std::string_view text) {
   } else {
     address.host = host == "localhost" ? "127.0.0.1" : host;
   }
-  if (!is_loopback(address.host)) return malformed("is not a loopback address: the mirror serves this machine only");
+  if (!is_loopback(address.host)) return malformed("is not a loopback address: it is to serve this machine only");
   return address;
 }
 

@@ -31,6 +31,7 @@ constexpr Duration kLayerPatience = 2s;
 
 // Together with the rest of the stop about five seconds; systemd's own limit is far above it.
 constexpr Duration kMirrorGrace = 500ms;
+constexpr Duration kMetricsGrace = 100ms;
 constexpr auto kServerGrace = 2s;
 
 std::filesystem::path content_folder(const config::Config& config) {
@@ -90,9 +91,11 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config) {
   std::unique_ptr<Daemon> daemon(new Daemon(config, std::move(*lock), std::move(clock), std::move(*store),
                                             std::move(snapshotter), std::move(layer_folders), std::move(kept_layers)));
   if (auto started = daemon->start_mirror(); !started) return fail(started.error());
+  daemon->start_metrics();
   // Before containerd is answered: its retried Writes must find the flights of the pulls that a stop interrupted.
   daemon->pulls_->resume();
   if (auto started = daemon->start_server(); !started) return fail(started.error());
+  if (daemon->metrics_) daemon->metrics_->set_ready(true);
   return daemon;
 }
 
@@ -131,7 +134,9 @@ Daemon::Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<Syst
                                                                     .store = *store_,
                                                                     .flights = flights_,
                                                                     .state = config.root / "state",
-                                                                    .listener = unpacker_.get()})),
+                                                                    .listener = unpacker_.get(),
+                                                                    .ends = &durations_})),
+      scrape_(*store_, *pulls_, durations_, PACELINE_VERSION),
       upstream_(registries_, *pulls_),
       content_(*store_, flights_, *clock_, unpacker_.get()),
       control_(*pulls_),
@@ -150,11 +155,24 @@ Status Daemon::start_mirror() {
   if (!address) return fail(address.error());
   auto mirror = mirror::Mirror::start(*address, upstream_, network_, *clock_,
                                       mirror::Callers(config_.mirror.allowed_uids), forward_limits(config_));
-  if (!mirror) return fail(mirror.error());
+  if (!mirror) return fail(mirror.error().code, "mirror: " + mirror.error().message);
   mirror_ = std::move(*mirror);
   // containerd's hosts.toml names the mirror: the daemon reads the same files and must not ask itself.
   hosts_.set_own_mirror(mirror_address());
   return {};
+}
+
+// Without metrics a node pulls as well as with them: what keeps them from being served is no reason not to start.
+void Daemon::start_metrics() {
+  if (!config_.metrics.enabled) return;
+  const auto address = config::parse_loopback(config_.metrics.address);
+  auto endpoint = address ? metrics::Endpoint::start(*address, [this] { return scrape_.text(); })
+                          : Result<std::unique_ptr<metrics::Endpoint>>(fail(address.error()));
+  if (endpoint) {
+    metrics_ = std::move(*endpoint);
+  } else {
+    spdlog::warn("metrics are not served: {}", endpoint.error().message);
+  }
 }
 
 Status Daemon::start_server() {
@@ -199,18 +217,21 @@ void Daemon::reload(const config::Config& config) {
 void Daemon::stop() {
   if (std::exchange(stopped_, true)) return;
   // No new work …
+  if (metrics_) metrics_->set_ready(false);
   if (server_) {
     if (auto* health = server_->GetHealthCheckService(); health != nullptr) health->Shutdown();
   }
   api_.stop();
   if (unpacker_) unpacker_->stop();  // containerd goes on by itself with the layers that it waits for.
   if (mirror_ && !mirror_->drain(kMirrorGrace)) spdlog::debug("stop: the mirror still has requests upstream");
+  if (metrics_) (void)metrics_->drain(kMetricsGrace);
   // … then an end to the calls under way; a held Write is cancelled, and containerd resumes it after the restart …
   if (server_) server_->Shutdown(std::chrono::system_clock::now() + kServerGrace);
   // … then to the downloads, which also brings back whoever waits for a registry. What is on disk stays.
   network_.shut_down();
   mirror_.reset();
   server_.reset();
+  metrics_.reset();  // A scrape asks the pulls.
   pulls_.reset();
 }
 

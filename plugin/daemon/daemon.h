@@ -18,6 +18,9 @@
 #include "plugin/differ/diff_service.h"
 #include "plugin/layers/layer_unpacker.h"
 #include "plugin/layers/store_layer_applier.h"
+#include "plugin/metrics/endpoint.h"
+#include "plugin/metrics/pull_durations.h"
+#include "plugin/metrics/scrape.h"
 #include "plugin/mirror/mirror.h"
 #include "plugin/net/network_thread.h"
 #include "plugin/pull/pull_manager.h"
@@ -46,12 +49,15 @@ class Daemon {
   [[nodiscard]] std::size_t blobs() const { return store_->list(std::nullopt).size(); }
   /// Where the mirror listens; empty when it is switched off.
   [[nodiscard]] std::string mirror_address() const { return mirror_ ? mirror_->address().to_string() : ""; }
+  /// Where the metrics are; empty when they are switched off or their port is taken.
+  [[nodiscard]] std::string metrics_address() const { return metrics_ ? metrics_->address().to_string() : ""; }
 
  private:
   Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<SystemClock> clock,
          std::unique_ptr<store::Store> store, std::unique_ptr<snapshots::Snapshotter> snapshotter,
          std::unique_ptr<layers::LayerFolders> layer_folders, std::unique_ptr<layers::KeptLayers> kept_layers);
   Status start_mirror();
+  void start_metrics();
   Status start_server();
 
   config::Config config_;
@@ -69,7 +75,9 @@ class Daemon {
   std::unique_ptr<layers::LayerFolders> layer_folders_;
   std::unique_ptr<layers::KeptLayers> kept_layers_;
   std::unique_ptr<layers::LayerUnpacker> unpacker_;
+  metrics::PullDurations durations_;
   std::unique_ptr<pull::PullManager> pulls_;
+  metrics::Scrape scrape_;
   mirror::ManagedUpstream upstream_;
   content::ContentService content_;
   api::ManagedPulls control_;
@@ -79,6 +87,7 @@ class Daemon {
   std::unique_ptr<differ::DiffService> differ_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<mirror::Mirror> mirror_;
+  std::unique_ptr<metrics::Endpoint> metrics_;
   bool stopped_ = false;
 };
 

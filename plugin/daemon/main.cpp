@@ -90,7 +90,9 @@ int run(const Options& options, TimePoint began) {
     return exit_code(Exit::kFailed);
   }
   const std::string mirror = (*daemon)->mirror_address();
-  const std::string status = "Serving on " + settings->address + (mirror.empty() ? "" : ", mirror on " + mirror);
+  const std::string metrics = (*daemon)->metrics_address();
+  const std::string status = "Serving on " + settings->address + (mirror.empty() ? "" : ", mirror on " + mirror) +
+                             (metrics.empty() ? "" : ", metrics on " + metrics);
   notify_ready(status);
   spdlog::info("pacelined {}: {}; {} blobs, ready in {}", PACELINE_VERSION, status, (*daemon)->blobs(),
                format_duration(std::chrono::steady_clock::now() - began));

@@ -172,14 +172,14 @@ Result<UniqueFd> listen_on(const config::LoopbackAddress& address) {
     length = sizeof(to);
   }
   UniqueFd fd(::socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd) return fail(errno_error(errno, "socket for the mirror"));
+  if (!fd) return fail(errno_error(errno, "socket"));
   // A restarted daemon takes its port back although old connections linger in TIME_WAIT.
   const int yes = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length) != 0) {
-    return fail(errno_error(errno, "mirror: cannot listen on " + address.to_string()));
+    return fail(errno_error(errno, "cannot listen on " + address.to_string()));
   }
-  if (::listen(fd.get(), SOMAXCONN) != 0) return fail(errno_error(errno, "mirror: listen"));
+  if (::listen(fd.get(), SOMAXCONN) != 0) return fail(errno_error(errno, "listen on " + address.to_string()));
   return fd;
 }
 
@@ -225,8 +225,8 @@ class HttpServer::Protocol : public httplib::Server {
     const Request request = to_request(from);
     to_httplib(request, handler_(request), to);
   } catch (const std::exception& error) {
-    spdlog::error("mirror: {}", error.what());
-    to_httplib({}, error_response(500, "UNKNOWN", "internal error of the mirror"), to);
+    spdlog::error("http server: {}", error.what());
+    to_httplib({}, error_response(500, "UNKNOWN", "internal error"), to);
   }
 
   const mirror::Handler handler_;

@@ -451,7 +451,9 @@ class PullManager::Impl {
     if (!ended) return;
     for (const WaitId wait : record->waits()) services_.flights.cancel(wait);
     engine_.cancel(record->key);
-    report(*record);
+    const auto pull = record->snapshot();
+    report(pull);
+    if (services_.ends != nullptr) services_.ends->ended(pull);
     if (*ended == PullState::kDone && record->pin()) {
       workers_.post([this, record] {
         if (auto pinned = services_.store.pin(record->image.to_string(), record->digests()); !pinned) {
@@ -467,8 +469,7 @@ class PullManager::Impl {
     if (!stopping_) pump();
   }
 
-  static void report(const PullRecord& record) {
-    const auto pull = record.snapshot();
+  static void report(const PullSnapshot& pull) {
     if (pull.error) {
       spdlog::warn("pull {} {} ({}): {} after {}: {}", pull.id, pull.image, source_name(pull.source),
                    state_name(pull.state), format_duration(pull.elapsed), pull.error->to_string());

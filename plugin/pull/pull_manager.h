@@ -20,6 +20,7 @@
 #include "plugin/net/network_thread.h"
 #include "plugin/oci/platform.h"
 #include "plugin/oci/reference.h"
+#include "plugin/pull/end_listener.h"
 #include "plugin/pull/flight_table.h"
 #include "plugin/pull/plan_listener.h"
 #include "plugin/pull/snapshot.h"
@@ -44,6 +45,7 @@ struct PullServices {
   FlightTable& flights;
   std::filesystem::path state;       ///< Folder for what survives a restart: pulls under way, path memory.
   PlanListener* listener = nullptr;  ///< Told of foreground pulls, unpacks for the others; may be null.
+  EndListener* ends = nullptr;       ///< Told of every pull's end; may be null.
 };
 
 class PullManager {

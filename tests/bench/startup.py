@@ -60,7 +60,7 @@ def main():
     rows = []
     work = pathlib.Path(tempfile.mkdtemp())
     try:
-        (work / "config.toml").write_text("version = 1\n[mirror]\nenabled = false\n")
+        (work / "config.toml").write_text("version = 1\n[mirror]\nenabled = false\n[metrics]\nenabled = false\n")
         fill(work / "full" / "content" / "blobs" / "sha256", options.blobs)
         for rep in range(1, options.reps + 1):
             for name, blobs in (("empty", 0), ("full", options.blobs)):

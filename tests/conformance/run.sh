@@ -16,8 +16,8 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
-# No mirror: its port may be taken by a daemon of the machine's.
-printf 'version = 1\n[mirror]\nenabled = false\n[snapshotter]\nenabled = true\n' > "$work/config.toml"
+# Neither mirror nor metrics: their ports may be taken by a daemon of the machine's.
+printf 'version = 1\n[mirror]\nenabled = false\n[metrics]\nenabled = false\n[snapshotter]\nenabled = true\n' > "$work/config.toml"
 : "${PACELINE_SERVER:=$build/bin/pacelined --config $work/config.toml}"
 
 PACELINE_ADDRESS=$work/server.sock

@@ -39,10 +39,12 @@ class Pacelined:
         self.run_dir = pathlib.Path("/run") / f"paceline-test-{uuid.uuid4().hex[:8]}"
         self.address = self.run_dir / "paceline.sock"
         self.mirror_port = free_port()
+        self.metrics_port = free_port()
         self.docker_config = self.directory / "docker" / "config.json"
         self.certs = self.directory / "certs.d"
         self.settings = {
             "mirror.address": f"127.0.0.1:{self.mirror_port}",
+            "metrics.address": f"127.0.0.1:{self.metrics_port}",
             "store.free_floor": "16 MiB",
             "registry.certs_dirs": [self.certs],
             "registry.docker_configs": [self.docker_config],

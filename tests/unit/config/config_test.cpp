@@ -41,6 +41,9 @@ free_floor = 1048576
 [mirror]
 enabled = false
 address = "[::1]:0"
+[metrics]
+enabled = false
+address = "localhost:0"
 [registry]
 certs_dirs = ["/a", "/b"]
 docker_configs = []
@@ -64,6 +67,8 @@ bytes_per_second = "10MB"
   EXPECT_EQ(config->store.free_floor, 1'048'576U);
   EXPECT_FALSE(config->mirror.enabled);
   EXPECT_EQ(config->mirror.address, "[::1]:0");
+  EXPECT_FALSE(config->metrics.enabled);
+  EXPECT_EQ(config->metrics.address, "localhost:0");
   EXPECT_THAT(config->registry.certs_dirs, ElementsAre("/a", "/b"));
   EXPECT_TRUE(config->registry.docker_configs.empty());
   EXPECT_EQ(config->concurrency.mode, ConcurrencyMode::kFixed);

@@ -20,6 +20,7 @@ class DaemonTest : public testing::Test {
     config_.root = dir_.path() / "root";
     config_.address = dir_.path() / "run" / "p.sock";
     config_.mirror.address = "127.0.0.1:0";
+    config_.metrics.address = "127.0.0.1:0";
     config_.registry.certs_dirs = {dir_.path() / "certs.d"};
     config_.registry.docker_configs = {};
     config_.store.free_floor = 0;
