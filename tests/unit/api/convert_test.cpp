@@ -13,6 +13,7 @@ pull::PullSnapshot sample() {
   pull.platform = "linux/amd64";
   pull.source = pull::Source::kMirror;
   pull.foreground = true;
+  pull.unpack = true;
   pull.state = pull::PullState::kFetching;
   pull.started = WallTime(std::chrono::milliseconds(1'700'000'000'123));
   pull.elapsed = std::chrono::microseconds(2'500'900);
@@ -26,7 +27,7 @@ pull::PullSnapshot sample() {
   pull.bytes_per_second = 123.5;
   pull.policy = "fixed:5";
   pull.blobs = {{sha256("config"), "application/config", 100, 100, true, true, 0},
-                {sha256("layer"), "application/layer", 900, 300, false, false, 6}};
+                {sha256("layer"), "application/layer", 900, 300, false, false, 6, pull::UnpackState::kUnpacking, 200}};
   return pull;
 }
 
@@ -58,6 +59,11 @@ TEST(Convert, APullKeepsEveryField) {
   EXPECT_EQ(pull.blobs(1).digest(), sha256("layer").to_string());
   EXPECT_EQ(pull.blobs(1).received_bytes(), 300U);
   EXPECT_EQ(pull.blobs(1).streams(), 6U);
+  EXPECT_EQ(pull.blobs(0).unpack(), v1::UNPACK_STATE_UNSPECIFIED);
+  EXPECT_EQ(pull.blobs(1).unpack(), v1::UNPACK_STATE_UNPACKING);
+  EXPECT_EQ(pull.blobs(1).unpacked_bytes(), 200U);
+  EXPECT_TRUE(pull.unpack());
+  EXPECT_EQ(pull.layers_unpacked(), 0U);
   EXPECT_TRUE(pull.blobs(0).present());
 }
 

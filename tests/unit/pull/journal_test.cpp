@@ -18,7 +18,8 @@ TEST(Journal, RoundTrips) {
                              .manifest = sha256("m"),
                              .own_rights = false,
                              .foreground = true,
-                             .pin = true}}));
+                             .pin = true,
+                             .unpack = true}}));
   const auto back = journal.load();
   ASSERT_EQ(back.size(), 1U);
   EXPECT_EQ(back[0].image, "docker.io/library/redis:7");
@@ -27,6 +28,7 @@ TEST(Journal, RoundTrips) {
   EXPECT_FALSE(back[0].own_rights);
   EXPECT_TRUE(back[0].foreground);
   EXPECT_TRUE(back[0].pin);
+  EXPECT_TRUE(back[0].unpack);
 }
 
 TEST(Journal, DamageIsForgotten) {
