@@ -10,7 +10,7 @@ namespace {
 class EvictionTest : public testing::Test {
  protected:
   test::ApiServer api;
-  Eviction eviction{*api.store, api.pulls};
+  Eviction eviction{*api.store, api.pulls, nullptr};
 };
 
 TEST_F(EvictionTest, ADigestMustBeHiddenAndUnpinned) {
@@ -56,7 +56,7 @@ TEST_F(EvictionTest, AnImageNamedByDigestIsFoundInTheStore) {
 TEST_F(EvictionTest, AnImageNamedByTagIsFoundAmongThePullsThatEnded) {
   const auto image = test::hide_image(api, "app");
   api.pulls.on_start([&](pull::PullSnapshot& pull) { pull.digest = image.manifest; });
-  const auto id = api.pulls.start_prefetch({*oci::Reference::parse("app:1"), {}, false});
+  const auto id = api.pulls.start_prefetch({*oci::Reference::parse("app:1"), {}, false, {}});
   eviction.target("app:1");
   ASSERT_EQ(eviction.report().failures.size(), 1U) << "the pull is not over yet";
   EXPECT_EQ(eviction.report().failures[0].second.code, Code::kFailedPrecondition);

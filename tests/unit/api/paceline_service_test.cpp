@@ -159,7 +159,7 @@ TEST_F(PacelineServiceTest, StoppingEndsStreamsAndCancelsNothing) {
 TEST_F(PacelineServiceTest, TooManyWatchersAreRefused) {
   std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
   std::vector<std::unique_ptr<grpc::ClientReader<v1::PullEvent>>> readers;
-  api.pulls.start_prefetch({*oci::Reference::parse("redis"), {}, false});
+  api.pulls.start_prefetch({*oci::Reference::parse("redis"), {}, false, {}});
   for (std::size_t i = 0; i < Progress::kMaxStreams; ++i) {
     contexts.push_back(std::make_unique<grpc::ClientContext>());
     readers.push_back(api.stub->WatchPull(contexts.back().get(), {}));
@@ -190,8 +190,8 @@ TEST_F(PacelineServiceTest, WatchingAnUnknownPullFails) {
 }
 
 TEST_F(PacelineServiceTest, PullsAreListedFoundAndCancelled) {
-  const auto redis = api.pulls.start_prefetch({*oci::Reference::parse("redis"), {}, false});
-  const auto alpine = api.pulls.start_prefetch({*oci::Reference::parse("alpine"), {}, false});
+  const auto redis = api.pulls.start_prefetch({*oci::Reference::parse("redis"), {}, false, {}});
+  const auto alpine = api.pulls.start_prefetch({*oci::Reference::parse("alpine"), {}, false, {}});
   api.pulls.finish(redis);
   v1::ListPullsResponse list;
   v1::ListPullsRequest request;

@@ -14,7 +14,7 @@ using std::chrono::milliseconds;
 class WatchTest : public testing::Test {
  protected:
   std::string start(const std::string& image) {
-    return pulls.start_prefetch({*oci::Reference::parse(image), {}, false});
+    return pulls.start_prefetch({*oci::Reference::parse(image), {}, false, {}});
   }
   void receive(const std::string& id, std::uint64_t bytes) {
     pulls.change(id, [bytes](pull::PullSnapshot& pull) {
