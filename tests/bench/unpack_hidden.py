@@ -11,6 +11,7 @@ usage: unpack_hidden.py [--rates 200 1000] [--rtt MS] [--reps N] [--csv FILE]
 
 import argparse
 import csv
+import os
 import pathlib
 import shutil
 import statistics
@@ -49,12 +50,14 @@ class Node:
                                      enter=lane.enter_client).start()
 
     def prefetch(self, reference):
+        os.sync()  # What earlier runs left dirty would be written during this one.
         begin = time.monotonic()
         self.daemon.cli("prefetch", reference, timeout=900)
         return time.monotonic() - begin
 
     def pull(self, reference):
         service = ImageService(self.containerd.address)
+        os.sync()
         begin = time.monotonic()
         service.pull(reference, timeout=900)
         seconds = time.monotonic() - begin
