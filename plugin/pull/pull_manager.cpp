@@ -376,7 +376,10 @@ class PullManager::Impl {
                "layers cannot be unpacked: the daemon has no snapshotter; set [snapshotter] enabled = true"));
       return;
     }
-    record->unpacking(services_.listener->unpack(manifest, [this, record](const Status& outcome) {
+    // The record holds what it is answered, and that holds this: a strong reference would keep both for ever.
+    record->unpacking(services_.listener->unpack(manifest, [this, weak = std::weak_ptr(record)](const Status& outcome) {
+      const Record record = weak.lock();
+      if (!record) return;
       record->unpacked(outcome);
       // Not here: the caller's thread is the unpacker's.
       if (!stopping_)
