@@ -305,11 +305,11 @@ Reason RampHoldTrim::hold(const Observation& o, const Epoch& e) {
       o.now - quiet_since_ >= raise_after_) {
     return raise_ceiling(o);
   }
-  if (since_ >= gap_ / 2 && n_ > trim_floor(e)) {
+  if (const unsigned floor = trim_floor(e); since_ >= gap_ / 2 && n_ > floor) {
     before_ = n_;
     mode_ = Mode::kTrial;
     since_ = 0;
-    set(std::max<double>(trim_floor(e), std::floor(0.75 * n_)), o);
+    set(std::max<double>(floor, std::floor(0.75 * n_)), o);
     return Reason::kTrialStart;
   }
   if (e.queue && !e.late && stood_ >= probe_gap_) {

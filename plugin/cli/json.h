@@ -24,7 +24,7 @@ using Json = nlohmann::ordered_json;
 
 /// "fetching", "prefetch", "hidden": the words of tables and JSON.
 [[nodiscard]] std::string_view word(v1::PullState state);
-std::string_view word(v1::UnpackState state);
+[[nodiscard]] std::string_view word(v1::UnpackState state);
 [[nodiscard]] std::string_view word(v1::PullSource source);
 [[nodiscard]] std::string_view word(v1::Visibility visibility);
 

@@ -94,7 +94,7 @@ Families path_families(const std::vector<pull::PathSnapshot>& paths, HostLabels&
 Families pull_families(const std::vector<pull::PullSnapshot>& pulls) {
   using pull::PullState;
   auto active = family("paceline_pulls", "Pulls that have not ended, by state.", MetricType::Gauge);
-  for (const auto state : {PullState::kQueued, PullState::kResolving, PullState::kFetching}) {
+  for (const auto state : {PullState::kQueued, PullState::kResolving, PullState::kFetching, PullState::kUnpacking}) {
     const auto count = std::ranges::count(pulls, state, &pull::PullSnapshot::state);
     add(active, {{"state", std::string(pull::state_name(state))}}, static_cast<double>(count));
   }
@@ -107,7 +107,8 @@ Families pull_families(const std::vector<pull::PullSnapshot>& pulls) {
 
 Families duration_families(const PullDurations::Series& series) {
   auto made = family("paceline_image_pull_duration_seconds",
-                     "From a pull's begin to its last verified blob, or to its failure.", MetricType::Histogram);
+                     "From a pull's begin to its end: all blobs verified and, if asked for, all layers unpacked.",
+                     MetricType::Histogram);
   for (const auto& [labels, histogram] : series) {
     ClientMetric metric;
     metric.label = {{"source", labels.source},

@@ -18,7 +18,10 @@ std::uint64_t PrefetchCaps::rate_of(const std::string& registry) const {
 
 void PrefetchCaps::take(const std::string& registry, std::uint64_t bytes, adaptive::Time now) {
   all_.take(bytes, now);
-  one_each_.try_emplace(registry, rate_of(registry)).first->second.take(bytes, now);
+  // For every piece of a body that arrives: the rate is looked up once a registry.
+  auto own = one_each_.find(registry);
+  if (own == one_each_.end()) own = one_each_.emplace(registry, rate_of(registry)).first;
+  own->second.take(bytes, now);
 }
 
 adaptive::Duration PrefetchCaps::wait(const std::string& registry, adaptive::Time now) const {
