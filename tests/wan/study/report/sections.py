@@ -104,8 +104,8 @@ def _ratios(context, grid):
             *(f"/ {peer}" for peer in maths.FETCHERS + maths.UNPACKERS)]
     return Part(f"Cell by cell: the {grid} grid", [
         "Against aria2, curl and skopeo, which only download, `paceline prefetch` is compared, which fetches, verifies and syncs; against "
-        "Docker and containerd, which unpack, the pull of a containerd 1.6 with Paceline as its store. Each peer at its best setting. "
-        "Marked: misses its target."], [Table(head, rows)])
+        "Docker and containerd, which unpack, the pull of a containerd 2.1 with Paceline as its store and snapshotter. Each peer at its "
+        "best setting. Marked: misses its target."], [Table(head, rows)])
 
 
 def _misses(context):

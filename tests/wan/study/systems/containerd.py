@@ -88,11 +88,14 @@ class Containerd21(Containerd16):
 
 
 class PacelineContainerd(System):
-    """containerd 1.6 whose content store is the daemon: `ctr images pull` through the mirror, with unpack."""
+    """containerd 1.6 whose content store is the daemon: `ctr images pull` through the mirror, with unpack by containerd."""
     name = "paceline+containerd"
     needs = ("containerd", "ctr")
     unpacks = True
     setup_seconds = 1.0
+    suite = "bookworm"
+    snapshots = False  # whether the daemon is the snapshotter too
+    local = True       # whether ctr fetches itself
 
     def missing(self):
         return super().missing() + paceline.Paceline().missing()
@@ -105,9 +108,22 @@ class PacelineContainerd(System):
 
     def run(self, site, image, setting, timeout, expected):
         with site.scratch("node") as directory, \
-                paceline.running(site, directory / "paceline", setting) as daemon, \
-                _running(site, directory / "containerd", "bookworm", store=daemon.address, mirror_port=daemon.mirror_port) as node, \
+                paceline.running(site, directory / "paceline", setting, snapshots=self.snapshots) as daemon, \
+                _running(site, directory / "containerd", self.suite, store=daemon.address, mirror_port=daemon.mirror_port,
+                         snapshotter=daemon.address if self.snapshots else None) as node, \
                 trail.following(daemon.address) as seen:
-            timing = site.time(_ctr(node, image.reference(site.host)), timeout, expected, look=seen.look)
+            timing = site.time(_ctr(node, image.reference(site.host), local=self.local), timeout, expected, look=seen.look)
             seen.look(timing.seconds)
             yield Measured("first", timing, timing.connections_mean, seen.limit or timing.connections, seen.extra())
+
+
+class PacelineSnapshotter(PacelineContainerd):
+    """containerd 2.1 with the daemon as content store and snapshotter: its transfer service pulls, and finds each layer
+    unpacked that the daemon unpacked while its bytes arrived."""
+    name = "paceline+snapshotter"
+    suite = "forky"
+    snapshots = True
+    local = False
+
+    def missing(self):
+        return super().missing() + Containerd21().missing()

@@ -34,9 +34,10 @@ def allow_plain_http(daemon, host):
 
 
 @contextlib.contextmanager
-def running(site, directory, setting, log_level="info"):
+def running(site, directory, setting, log_level="info", snapshots=False):
     """A fresh daemon on the near end of the lane."""
-    daemon = Pacelined(directory, settings_of(setting), enter=site.enter, log_level=log_level)
+    settings = settings_of(setting) | ({"snapshotter.enabled": True} if snapshots else {})
+    daemon = Pacelined(directory, settings, enter=site.enter, log_level=log_level)
     allow_plain_http(daemon, site.host)
     try:
         with site.setup:
