@@ -20,6 +20,8 @@ constexpr std::uint64_t kLeastBytesPerStream = 256U << 10U;
 // A queue below these is jitter.
 constexpr Duration kQueueFloor = milliseconds(4);
 constexpr double kQueueShare = 0.15;
+// A short buffer on a near path drops before its delay reaches that floor: half an RTT of delay with reordering counts.
+constexpr double kShortQueueShare = 0.5;
 
 // TCP + TLS + first byte is the earliest a new stream can show.
 constexpr Duration kRampEpochFloor = milliseconds(60);
@@ -76,6 +78,7 @@ Decision RampHoldTrim::initial(const PathFacts& facts) {
   rtt_now_ = Duration{0};
   goodput_ = gh_ = 0;
   agg_ = ticked_ = flowing_ = throttled_here_ = false;
+  first_bytes_.reset();
   gap_ = kGapFirst;
   probe_gap_ = kProbeGapFirst;
   since_ = stood_ = 0;
@@ -141,7 +144,7 @@ Reason RampHoldTrim::evaluate(const Observation& o) {
     begin_epoch(o);
     return Reason::kMeasurementReset;
   }
-  if (!flowing_ && o.bytes == b0_) {
+  if (!flowing_ && !has_begun(o)) {
     begin_epoch(o);
     return Reason::kNoBytes;
   }
@@ -168,6 +171,16 @@ Reason RampHoldTrim::evaluate(const Observation& o) {
       break;
   }
   return Reason::kIdle;
+}
+
+/// On a near path a config that arrives ahead of the layers, or the first stream of many, says nothing of what n
+/// streams bring. Streams that the host never answers are waited for no longer than an epoch. On a far path that would
+/// be too long, and more streams help through slow start.
+bool RampHoldTrim::has_begun(const Observation& o) {
+  if (o.bytes == b0_ && !first_bytes_) return false;
+  if (!first_bytes_) first_bytes_ = o.now;
+  const bool near = kRampEpochRtts * base_ < kRampEpochFloor;
+  return !near || 2 * o.delivering >= o.active || o.now - *first_bytes_ >= kRampEpochFloor;
 }
 
 Reason RampHoldTrim::throttle(const Observation& o, std::uint64_t refused) {
@@ -373,9 +386,11 @@ void RampHoldTrim::enter_hold() {
   unsat_ = weak_ = since_ = stood_ = 0;
 }
 
-bool RampHoldTrim::standing_queue() const {
+bool RampHoldTrim::standing_queue(bool lossy) const {
   if (rtt_now_ <= Duration{0} || base_ <= Duration{0}) return false;
-  return rtt_now_ - base_ > std::max(kQueueFloor, from_seconds(kQueueShare * seconds(base_)));
+  const Duration delay = rtt_now_ - base_;
+  if (lossy && delay > from_seconds(kShortQueueShare * seconds(base_))) return true;
+  return delay > std::max(kQueueFloor, from_seconds(kQueueShare * seconds(base_)));
 }
 
 Duration RampHoldTrim::epoch_length(const Observation& o) const {
@@ -389,10 +404,10 @@ Duration RampHoldTrim::hold_epoch() const { return std::max(kHoldEpochFloor, kHo
 RampHoldTrim::Epoch RampHoldTrim::measure(const Observation& o) const {
   Epoch e;
   e.goodput = static_cast<double>(o.bytes - b0_) / seconds(o.now - t0_);
-  e.queue = standing_queue();
   const std::uint64_t segments = grown(s0_, o.segments);
   e.lossy =
       segments > 0 && static_cast<double>(grown(l0_, o.out_of_order)) > kLossyReorder * static_cast<double>(segments);
+  e.queue = standing_queue(e.lossy);
   const double payback = seconds(kPaybackRtts * base_ + 2 * sane(o.first_byte));
   e.late = static_cast<double>(o.remaining) < e.goodput * payback;
   const double epochs = static_cast<double>(o.remaining) / (e.goodput * seconds(hold_epoch()));

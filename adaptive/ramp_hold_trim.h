@@ -33,7 +33,7 @@ class RampHoldTrim final : public StreamController {
   };
 
   [[nodiscard]] unsigned limit() const;
-  [[nodiscard]] bool standing_queue() const;
+  [[nodiscard]] bool standing_queue(bool lossy) const;
   [[nodiscard]] Epoch measure(const Observation& o) const;
   [[nodiscard]] Duration epoch_length(const Observation& o) const;
   [[nodiscard]] Duration hold_epoch() const;
@@ -43,6 +43,7 @@ class RampHoldTrim final : public StreamController {
   void enter_probe();
   void enter_hold();
   Reason evaluate(const Observation& o);
+  [[nodiscard]] bool has_begun(const Observation& o);
   Reason throttle(const Observation& o, std::uint64_t refused);
   [[nodiscard]] unsigned served_at_once(const Observation& o, std::uint64_t refused) const;
   Reason raise_ceiling(const Observation& o);
@@ -67,7 +68,8 @@ class RampHoldTrim final : public StreamController {
 
   // Start of the epoch.
   bool ticked_ = false;   // since initial()
-  bool flowing_ = false;  // bytes have come since initial()
+  bool flowing_ = false;  // enough streams deliver since initial() to measure n by
+  std::optional<Time> first_bytes_;
   Time t0_{0}, last_now_{0};
   std::uint64_t b0_ = 0, l0_ = 0, s0_ = 0;
 

@@ -110,6 +110,14 @@ TEST(RecordedTraces, DecideTheSameEveryTimeAndWithinBounds) {
   }
 }
 
+TEST(RecordedTraces, AShortBufferThatDropsIsAFullPathToo) {
+  // 200 Mbps, 2 ms: 50 packets of buffer are 3 ms, below what counts as a queue where nothing is lost.
+  const std::filesystem::path folder(PACELINE_TRACES);
+  const Replay near = replay(read_trace(folder / "200mbps-2ms.csv"), Limits{});
+  EXPECT_TRUE(near.reasons.contains(Reason::kRampQueueFlat));
+  EXPECT_LE(near.decisions.back().streams, 7U);
+}
+
 TEST(RecordedTraces, ACapOfEachConnectionIsToldFromAFullPath) {
   const std::filesystem::path folder(PACELINE_TRACES);
   // 200 Mbps, 2 ms, 5 Mbps a connection: the streams' own queues must not end the ramp.
