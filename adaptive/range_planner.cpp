@@ -12,7 +12,9 @@ constexpr std::uint64_t kMostLayerBytes = 1ULL << 50U;  // keeps every sum far f
 constexpr double kShare = 1.5;                          // a stream gets remaining / (kShare · n)
 constexpr double kRangeSeconds = 3;  // of the stream's own rate: nobody waits longer for it at the end
 constexpr double kBubbles = 8;       // a range of 8·(RTT + first byte) idles at most 1/8 of its time between requests
-constexpr double kStealDelays = 6;
+constexpr double kStealDelays = 3;
+// A pull shorter than this many delays loses more to the pauses between a stream's requests than to uneven shares.
+constexpr double kFewDelays = 10;
 constexpr double kRising = 1.15;
 // No byte for that long is more than a lost retransmission (RTO at least 200 ms, then 400, 800).
 constexpr Duration kStall = std::chrono::milliseconds(1500);
@@ -101,12 +103,20 @@ std::optional<Range> RangePlanner::next(const StreamHint& hint) {
 }
 
 std::uint64_t RangePlanner::chunk(const StreamHint& hint) const {
-  const double rate = positive(hint.rate);
   const double streams = std::max(1U, hint.streams);
+  if (one_each(hint)) return std::max(kMinRange, remaining() / hint.streams + 1);
+  const double rate = positive(hint.rate);
   const double least = std::clamp<double>(kBubbles * rate * delay_of(hint), kMinRange, kUsualMinRange);
   double bytes = std::clamp<double>(static_cast<double>(pooled_) / (kShare * streams), least, kMaxRange);
   if (rate > 0) bytes = std::min(bytes, kRangeSeconds * rate);
   return to_bytes(std::max<double>(bytes, kMinRange));
+}
+
+/// Whether the first n ranges should be one equal part for each stream.
+bool RangePlanner::one_each(const StreamHint& hint) const {
+  const double rate = positive(hint.path_rate);
+  if (rate == 0 || next_id_ > hint.streams) return false;
+  return static_cast<double>(remaining()) < kFewDelays * delay_of(hint) * rate;
 }
 
 Range RangePlanner::start(std::uint64_t order, Layer& layer, Interval interval) {

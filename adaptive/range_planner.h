@@ -39,6 +39,7 @@ struct StreamHint {
   unsigned streams = 1;    ///< n, all streams of this pull.
   Duration rtt{0};         ///< 0 = unknown.
   Duration first_byte{0};  ///< Usual time from request to first byte, without the RTT.
+  double path_rate = 0;    ///< Bytes per second that all streams together are expected to bring; 0 = unknown.
 };
 
 struct Steal {
@@ -75,7 +76,7 @@ class RangePlanner {
   std::uint64_t failed(RangeId id);
 
   /// For a stream that got nothing from next(): part of the running range with the longest time to go, if that is more
-  /// than 6·(RTT + first byte), its rate no longer rises and the waste stays bounded; or all that is left of a range
+  /// than 3·(RTT + first byte), its rate no longer rises and the waste stays bounded; or all that is left of a range
   /// that stopped moving. The planner is already updated when it returns. A range that is held is left alone.
   std::optional<Steal> steal(Time now, const StreamHint& hint);
 
@@ -134,6 +135,7 @@ class RangePlanner {
   void measure(Active& a, std::uint64_t bytes, Time now) const;
   [[nodiscard]] double current_rate(const Active& a, Time now) const;
   [[nodiscard]] std::uint64_t chunk(const StreamHint& hint) const;
+  [[nodiscard]] bool one_each(const StreamHint& hint) const;
 
   std::map<std::uint64_t, Layer> layers_;  // by order of add()
   std::unordered_map<LayerId, std::uint64_t> order_;

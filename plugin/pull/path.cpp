@@ -139,7 +139,8 @@ adaptive::StreamHint Path::hint(PullKey pull) const {
   return {.rate = active_ > 0 ? goodput / active_ : 0.0,
           .streams = budget_.share(pull),
           .rtt = rtt_,
-          .first_byte = first_byte_};
+          .first_byte = first_byte_,
+          .path_rate = goodput > 0 || !remembered_ ? goodput : remembered_->goodput};
 }
 
 void Path::first_byte_seen(Duration first_byte) {

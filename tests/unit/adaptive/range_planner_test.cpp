@@ -62,6 +62,33 @@ TEST(RangePlanner, ChunkFollowsWhatRemains) {
   EXPECT_EQ(p.next(hint(6, 1e3))->size(), RangePlanner::kMinRange);
 }
 
+TEST(RangePlanner, APullOfFewDelaysStartsWithOneEqualPartForEachStream) {
+  StreamHint fast = hint(16, 0, 150, 5);
+  fast.path_rate = 117e6;  // 100 MB: 0.85 s, under six delays
+  RangePlanner p;
+  p.add(1, 100 * kMB);
+  std::vector<std::uint64_t> sizes;
+  while (auto r = p.next(fast)) sizes.push_back(r->size());
+  ASSERT_EQ(sizes.size(), 16U);
+  EXPECT_LE(*std::ranges::max_element(sizes) - *std::ranges::min_element(sizes), 16U);
+
+  // What lasts longer, or nobody can tell, leaves something to even out with.
+  for (const double rate : {10e6, 0.0}) {
+    RangePlanner longer;
+    longer.add(1, 100 * kMB);
+    StreamHint usual = fast;
+    usual.path_rate = rate;
+    EXPECT_NEAR(longer.next(usual)->size(), 100e6 / 24, 1) << rate;
+  }
+
+  // A layer's end bounds a part; what its streams leave is handed out in the usual pieces.
+  RangePlanner layers;
+  for (LayerId id = 1; id <= 10; ++id) layers.add(id, 10 * kMB);
+  for (int i = 0; i < 16; ++i) EXPECT_LE(layers.next(fast)->size(), 6'250'001U);
+  EXPECT_GT(layers.unassigned(), 0U);
+  EXPECT_LE(layers.next(fast)->size(), 4 * kMB);
+}
+
 TEST(RangePlanner, ChunkKeepsBubblesSmallNearTheEnd) {
   RangePlanner p;
   p.add(1, 4 * kMB);
