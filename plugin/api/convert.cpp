@@ -177,4 +177,22 @@ std::int64_t unix_ms(WallTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
 
+v1::RecordSummary to_proto(const records::Summary& record) {
+  v1::RecordSummary out;
+  out.set_pull_id(record.pull_id);
+  out.set_started_unix_ms(record.started_unix_ms);
+  out.set_image(record.image);
+  out.set_registry(record.registry);
+  out.set_policy(record.policy);
+  out.set_source(record.source);
+  out.set_state(record.state);
+  out.set_mixed(record.mixed);
+  out.set_pull_ms(record.pull_ms);
+  out.set_cold_start_ms(record.cold_start_ms.value_or(0));
+  out.set_total_bytes(record.total_bytes);
+  out.set_fetched_bytes(record.fetched_bytes);
+  out.set_lower_bound_ms(record.lower_bound_ms);
+  return out;
+}
+
 }  // namespace paceline::api

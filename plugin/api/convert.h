@@ -6,6 +6,7 @@
 #include "paceline/v1/paceline.pb.h"
 #include "plugin/base/result.h"
 #include "plugin/pull/pull_manager.h"
+#include "plugin/records/record_store.h"
 #include "plugin/store/store.h"
 
 namespace paceline::api {
@@ -23,5 +24,6 @@ enum class Blobs { kOmit, kInclude };
 [[nodiscard]] v1::Usage to_proto(const store::Usage& usage);
 
 [[nodiscard]] std::int64_t unix_ms(WallTime time);
+[[nodiscard]] v1::RecordSummary to_proto(const records::Summary& record);
 
 }  // namespace paceline::api

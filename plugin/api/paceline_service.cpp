@@ -19,6 +19,7 @@ constexpr std::string_view kApiVersion = "v1";
 constexpr unsigned kWorkers = 2;
 // About 40 KB a message.
 constexpr int kBlobsPerMessage = 256;
+constexpr int kRecordsPerMessage = 256;
 // Enough of a refused target to recognise it.
 constexpr std::size_t kMaxEchoBytes = 300;
 
@@ -81,12 +82,18 @@ Error no_such_pull(const std::string& id) {
   return {Code::kNotFound, "pull " + id + ": there is no such pull; finished ones are forgotten after a while"};
 }
 
+Error no_records() {
+  return {Code::kFailedPrecondition,
+          "no cold-start records are kept: set records.enabled in the daemon's configuration"};
+}
+
 }  // namespace
 
-PacelineService::PacelineService(PullControl& pulls, store::Store& store, const Clock& clock, std::string version,
-                                 layers::KeptLayers* kept)
+PacelineService::PacelineService(PullControl& pulls, store::Store& store, records::RecordStore* records,
+                                 const Clock& clock, std::string version, layers::KeptLayers* kept)
     : pulls_(pulls),
       store_(store),
+      records_(records),
       clock_(clock),
       kept_(kept),
       version_(std::move(version)),
@@ -320,6 +327,38 @@ grpc::ServerUnaryReactor* PacelineService::GetPaths(Context* context, const v1::
                                                     v1::GetPathsResponse* response) {
   for (const auto& path : pulls_.paths()) *response->add_paths() = to_proto(path);
   return finish(context);
+}
+
+grpc::ServerWriteReactor<v1::ListRecordsResponse>* PacelineService::ListRecords(Context*,
+                                                                                const v1::ListRecordsRequest* request) {
+  if (records_ == nullptr) return refuse_stream<v1::ListRecordsResponse>(no_records());
+  const auto stream = std::make_shared<EventStream<v1::ListRecordsResponse>>();
+  auto* reactor = stream->open();
+  pool_.post([this, stream, since = request->since_unix_ms(), limit = request->limit()] {
+    const auto records = records_->list(since, limit);
+    if (!records) return stream->close(to_grpc(records.error()));
+    v1::ListRecordsResponse message;
+    for (const auto& record : *records) {
+      *message.add_records() = to_proto(record);
+      if (message.records_size() == kRecordsPerMessage && !stream->push(std::exchange(message, {}))) break;
+    }
+    if (message.records_size() > 0) stream->push(std::move(message));
+    stream->close(grpc::Status::OK);
+  });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* PacelineService::GetRecord(Context* context, const v1::GetRecordRequest* request,
+                                                     v1::GetRecordResponse* response) {
+  if (records_ == nullptr) return refuse(context, no_records());
+  if (const auto valid = check_pull_id(request->pull_id()); !valid) return refuse(context, valid.error());
+  auto* reactor = context->DefaultReactor();
+  pool_.post([this, reactor, request, response] {
+    auto json = records_->find(request->pull_id());
+    if (json) response->set_json(std::move(*json));
+    reactor->Finish(json ? grpc::Status::OK : to_grpc(json.error()));
+  });
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* PacelineService::GetVersion(Context* context, const v1::GetVersionRequest*,

@@ -14,15 +14,16 @@
 #include "plugin/base/clock.h"
 #include "plugin/base/worker_pool.h"
 #include "plugin/layers/kept_layers.h"
+#include "plugin/records/record_store.h"
 #include "plugin/store/store.h"
 
 namespace paceline::api {
 
 class PacelineService final : public v1::Paceline::CallbackService {
  public:
-  /// `kept` may be null: then no layers are unpacked ahead.
-  PacelineService(PullControl& pulls, store::Store& store, const Clock& clock, std::string version,
-                  layers::KeptLayers* kept = nullptr);
+  /// `records` is null when none are kept; `kept`, when no layers are unpacked ahead.
+  PacelineService(PullControl& pulls, store::Store& store, records::RecordStore* records, const Clock& clock,
+                  std::string version, layers::KeptLayers* kept = nullptr);
 
   /// Ends all streams; new ones are refused. Any thread.
   void stop();
@@ -44,10 +45,13 @@ class PacelineService final : public v1::Paceline::CallbackService {
   Unary* ListPins(Context*, const v1::ListPinsRequest*, v1::ListPinsResponse*) override;
   Unary* Evict(Context*, const v1::EvictRequest*, v1::EvictResponse*) override;
   Unary* GetPaths(Context*, const v1::GetPathsRequest*, v1::GetPathsResponse*) override;
+  grpc::ServerWriteReactor<v1::ListRecordsResponse>* ListRecords(Context*, const v1::ListRecordsRequest*) override;
+  Unary* GetRecord(Context*, const v1::GetRecordRequest*, v1::GetRecordResponse*) override;
   Unary* GetVersion(Context*, const v1::GetVersionRequest*, v1::Version*) override;
 
   PullControl& pulls_;
   store::Store& store_;
+  records::RecordStore* const records_;
   const Clock& clock_;
   layers::KeptLayers* const kept_;
   const std::string version_;

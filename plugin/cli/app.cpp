@@ -34,11 +34,13 @@ std::string check_duration(std::string& text) {
 
 void add_global_options(CLI::App& app, Options& options) {
   static const std::map<std::string, Options::Format> kFormats = {{"table", Options::Format::kTable},
-                                                                  {"json", Options::Format::kJson}};
+                                                                  {"json", Options::Format::kJson},
+                                                                  {"csv", Options::Format::kCsv},
+                                                                  {"html", Options::Format::kHtml}};
   app.add_option("--address", options.address, "The daemon's unix socket")
       ->envname("PACELINE_ADDRESS")
       ->capture_default_str();
-  app.add_option("-o,--output", options.format, "table or json")
+  app.add_option("-o,--output", options.format, "table or json; for reports also csv or html")
       ->transform(CLI::CheckedTransformer(kFormats).description(""))
       ->type_name("FORMAT");
   app.add_flag_callback(
@@ -52,7 +54,7 @@ void add_global_options(CLI::App& app, Options& options) {
 
 void add_commands(CLI::App& app, Action& chosen) {
   for (const auto add : {add_prefetch, add_pulls, add_status, add_cancel, add_blobs, add_verify, add_pin, add_unpin,
-                         add_pins, add_evict, add_paths, add_version, add_completion}) {
+                         add_pins, add_evict, add_paths, add_report, add_explain, add_version, add_completion}) {
     add(app, chosen);
   }
   for (auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
@@ -101,6 +103,12 @@ int run(int argc, char** argv, std::ostream& out, std::ostream& err) {
     return app.exit(success, out, err);  // --help, --version
   } catch (const CLI::ParseError& error) {
     return usage_error(app, error, argc, argv, err);
+  }
+
+  const bool for_reports = options.format == Options::Format::kCsv || options.format == Options::Format::kHtml;
+  if (for_reports && !app.got_subcommand("report")) {
+    err << "error: --output csv and html are for reports only\nSee: paceline report --help\n";
+    return static_cast<int>(Exit::kUsage);
   }
 
   const char* no_colour = std::getenv("NO_COLOR");

@@ -8,7 +8,7 @@
 namespace paceline::cli {
 
 struct Options {
-  enum class Format { kTable, kJson };
+  enum class Format { kTable, kJson, kCsv, kHtml };  ///< The last two for reports only.
 
   std::string address = "/run/paceline/paceline.sock";  ///< The daemon's unix socket.
   Format format = Format::kTable;

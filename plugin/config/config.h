@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "plugin/base/log.h"
@@ -24,6 +25,26 @@ struct Concurrency {
   std::uint64_t prefetch_bytes_per_second = 0;  ///< Cap over the prefetches from one registry; 0: none.
 
   bool operator==(const Concurrency&) const = default;
+};
+
+/// How the number of streams is chosen: what experiments compare.
+struct Policy {
+  ConcurrencyMode mode = ConcurrencyMode::kAdaptive;
+  unsigned streams = 0;  ///< kFixed: this many.
+
+  /// "adaptive" or "fixed:N".
+  [[nodiscard]] std::string name() const;
+  bool operator==(const Policy&) const = default;
+};
+
+/// One of [experiment] arms: "adaptive", "fixed:5"; "fixed:5*2" is given twice as often as one without a weight.
+struct ExperimentArm {
+  Policy policy;
+  unsigned weight = 1;
+
+  [[nodiscard]] std::string to_string() const;
+  static Result<ExperimentArm> parse(std::string_view text);
+  bool operator==(const ExperimentArm&) const = default;
 };
 
 struct Config {
@@ -89,6 +110,25 @@ struct Config {
     bool unpack = false;                 ///< Prefetches go on to unpacked layers unless they say otherwise.
     bool operator==(const Prefetch&) const = default;
   } prefetch;
+
+  struct Records {
+    bool enabled = true;
+    std::filesystem::path folder;   ///< Empty: <root>/records.
+    unsigned max_records = 10'000;  ///< In the database.
+    std::chrono::milliseconds max_age = std::chrono::hours(24 * 90);
+    std::uint64_t max_file_bytes = 64U << 20U;  ///< Of the JSON lines, the rotated file included.
+    bool operator==(const Records&) const = default;
+  } records;
+
+  struct Experiment {
+    std::vector<ExperimentArm> arms;  ///< Empty: no experiment.
+    bool operator==(const Experiment&) const = default;
+  } experiment;
+
+  struct Containerd {
+    std::string address = "/run/containerd/containerd.sock";  ///< Its own socket, for events; empty: not asked.
+    bool operator==(const Containerd&) const = default;
+  } containerd;
 
   bool operator==(const Config&) const = default;
 };

@@ -39,6 +39,8 @@ Status check_socket(std::string_view path) {
   return {};
 }
 
+Status check_socket_if_any(std::string_view path) { return path.empty() ? Status() : check_socket(path); }
+
 Status check_level(std::string_view level) {
   const std::vector<std::string> levels = {"trace", "debug", "info", "warn", "error", "off"};
   for (const auto& known : levels) {
@@ -194,6 +196,36 @@ const std::vector<Key<Config>>& keys() {
         key<Config>(
             "prefetch.unpack", Takes::kEffectAtOnce, Flag{}, [](auto& own) -> auto& { return own.prefetch.unpack; },
             "Whether a prefetch goes on to unpacked layers, unless it says otherwise; takes the snapshotter."),
+
+        key<Config>(
+            "records.enabled", Takes::kRestart, Flag{}, [](auto& own) -> auto& { return own.records.enabled; },
+            "Whether to keep a cold-start record of each pull: what `paceline report` and `paceline explain` read."),
+        key<Config>(
+            "records.folder", Takes::kRestart, Path{.may_be_empty = true},
+            [](auto& own) -> auto& { return own.records.folder; },
+            "Folder of the records: a database, and a file of JSON lines; empty: `<root>/records`."),
+        key<Config>(
+            "records.max_records", Takes::kRestart, Count{1, 1'000'000},
+            [](auto& own) -> auto& { return own.records.max_records; },
+            "Records kept in the database; the oldest go first."),
+        key<Config>(
+            "records.max_age", Takes::kRestart, Time{1min, 24h * 3650},
+            [](auto& own) -> auto& { return own.records.max_age; }, "How long a record is kept in the database."),
+        key<Config>(
+            "records.max_file_bytes", Takes::kRestart, Bytes{64U << 10U, 64ULL << 30U},
+            [](auto& own) -> auto& { return own.records.max_file_bytes; },
+            "Most that the JSON lines take, the rotated file included."),
+
+        key<Config>(
+            "experiment.arms", Takes::kEffectAtOnce, ArmList{}, [](auto& own) -> auto& { return own.experiment.arms; },
+            "Policies to compare, e.g. `[\"adaptive\", \"fixed:3\", \"fixed:5*2\"]`: each new pull is given one in "
+            "turn, each registry its own turn, by weight. Empty: none, and `[concurrency]` rules."),
+
+        key<Config>(
+            "containerd.address", Takes::kRestart, Text{check_socket_if_any},
+            [](auto& own) -> auto& { return own.containerd.address; },
+            "containerd's own socket. The daemon listens to its events there, to know when the first container of an "
+            "image was made and started; empty: it does not, and records end with the pull."),
     };
     all.insert(all.end(), rest.begin(), rest.end());
     return all;

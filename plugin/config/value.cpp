@@ -9,6 +9,8 @@ namespace {
 
 // More folders than this are a mistake, and each is looked at for every host.
 constexpr std::size_t kMaxPaths = 16;
+// More arms than this find no pulls to compare.
+constexpr std::size_t kMaxArms = 16;
 
 // Names the end of the range that was missed.
 template <class T>
@@ -141,6 +143,37 @@ Result<std::vector<unsigned>> Counts::read(const toml::node& node) const {
 std::string Counts::write(const std::vector<unsigned>& value) {
   std::string out;
   for (const unsigned count : value) out += (out.empty() ? "" : ", ") + std::to_string(count);
+  return "[" + out + "]";
+}
+
+Result<std::vector<ExperimentArm>> ArmList::read(const toml::node& node) {
+  const auto* array = node.as_array();
+  if (array == nullptr) {
+    return fail(Code::kInvalidArgument, "must be a list of policies, e.g. [\"adaptive\", \"fixed:5\"]");
+  }
+  if (array->size() > kMaxArms) {
+    return fail(Code::kInvalidArgument, "holds more than " + std::to_string(kMaxArms) + " arms");
+  }
+  std::vector<ExperimentArm> arms;
+  for (const auto& element : *array) {
+    const auto text = element.value_exact<std::string>();
+    if (!text) return fail(Code::kInvalidArgument, "must be a list of texts, e.g. [\"adaptive\", \"fixed:5\"]");
+    auto arm = ExperimentArm::parse(*text);
+    if (!arm) return fail(arm.error());
+    for (const auto& other : arms) {
+      if (other.policy == arm->policy) {
+        return fail(Code::kInvalidArgument,
+                    "names " + arm->policy.name() + " twice; write a weight: \"" + arm->policy.name() + "*2\"");
+      }
+    }
+    arms.push_back(*arm);
+  }
+  return arms;
+}
+
+std::string ArmList::write(const std::vector<ExperimentArm>& value) {
+  std::string out;
+  for (const auto& arm : value) out += (out.empty() ? "" : ", ") + in_quotes(arm.to_string());
   return "[" + out + "]";
 }
 

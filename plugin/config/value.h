@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "plugin/base/result.h"
+#include "plugin/config/config.h"
 
 namespace paceline::config {
 
@@ -64,6 +65,12 @@ struct Path {
 struct PathList {
   [[nodiscard]] static Result<std::vector<std::filesystem::path>> read(const toml::node& node);
   [[nodiscard]] static std::string write(const std::vector<std::filesystem::path>& value);
+};
+
+/// "adaptive", "fixed:3", "fixed:5*2"; each policy once.
+struct ArmList {
+  [[nodiscard]] static Result<std::vector<ExperimentArm>> read(const toml::node& node);
+  [[nodiscard]] static std::string write(const std::vector<ExperimentArm>& value);
 };
 
 /// A string that `check` accepts.

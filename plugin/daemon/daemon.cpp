@@ -42,6 +42,26 @@ std::filesystem::path snapshotter_folder(const config::Config& config) {
   return config.snapshotter.root.empty() ? config.root / "snapshotter" : config.snapshotter.root;
 }
 
+std::filesystem::path records_folder(const config::Config& config) {
+  return config.records.folder.empty() ? config.root / "records" : config.records.folder;
+}
+
+Result<std::unique_ptr<records::RecordStore>> open_records(const config::Config& config) {
+  if (!config.records.enabled) return std::unique_ptr<records::RecordStore>();
+  const auto folder = records_folder(config);
+  if (auto made = make_directories(folder); !made) return fail(made.error());
+  return records::RecordStore::open(folder / "records.db",
+                                    {.records = config.records.max_records, .age = config.records.max_age});
+}
+
+std::unique_ptr<records::Recorder> make_recorder(const config::Config& config, records::RecordStore* store,
+                                                 const Clock& clock) {
+  if (store == nullptr) return nullptr;
+  auto file =
+      std::make_unique<records::RecordFile>(records_folder(config) / "records.jsonl", config.records.max_file_bytes);
+  return std::make_unique<records::Recorder>(store, std::move(file), clock);
+}
+
 unsigned unpacking_threads() { return std::clamp(std::thread::hardware_concurrency(), 2U, 8U); }
 
 net::NetworkOptions network_options(const config::Config& config) {
@@ -88,8 +108,11 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config) {
     kept_layers = std::move(*kept);
   }
 
+  auto record_store = open_records(config);
+  if (!record_store) return fail(record_store.error());
   std::unique_ptr<Daemon> daemon(new Daemon(config, std::move(*lock), std::move(clock), std::move(*store),
-                                            std::move(snapshotter), std::move(layer_folders), std::move(kept_layers)));
+                                            std::move(snapshotter), std::move(layer_folders), std::move(kept_layers),
+                                            std::move(*record_store)));
   if (auto started = daemon->start_mirror(); !started) return fail(started.error());
   daemon->start_metrics();
   // Before containerd is answered: its retried Writes must find the flights of the pulls that a stop interrupted.
@@ -101,7 +124,8 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config) {
 
 Daemon::Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<SystemClock> clock,
                std::unique_ptr<store::Store> store, std::unique_ptr<snapshots::Snapshotter> snapshotter,
-               std::unique_ptr<layers::LayerFolders> layer_folders, std::unique_ptr<layers::KeptLayers> kept_layers)
+               std::unique_ptr<layers::LayerFolders> layer_folders, std::unique_ptr<layers::KeptLayers> kept_layers,
+               std::unique_ptr<records::RecordStore> record_store)
     : config_(config),
       lock_(std::move(lock)),
       clock_(std::move(clock)),
@@ -112,6 +136,11 @@ Daemon::Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<Syst
       tokens_(network_, *clock_),
       registries_(
           {.network = network_, .hosts = hosts_, .credentials = credentials_, .tokens = tokens_, .clock = *clock_}),
+      record_store_(std::move(record_store)),
+      recorder_(make_recorder(config, record_store_.get(), *clock_)),
+      events_(recorder_ && !config.containerd.address.empty()
+                  ? std::make_unique<events::ContainerEvents>(config.containerd.address, *recorder_)
+                  : nullptr),
       snapshotter_(std::move(snapshotter)),
       layer_folders_(std::move(layer_folders)),
       kept_layers_(std::move(kept_layers)),
@@ -122,7 +151,8 @@ Daemon::Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<Syst
                                                    .snapshotter = *snapshotter_,
                                                    .folders = *layer_folders_,
                                                    .kept = *kept_layers_,
-                                                   .clock = *clock_},
+                                                   .clock = *clock_,
+                                                   .records = recorder_.get()},
                           layers::UnpackerOptions{.cores = unpacking_threads(),
                                                   .ahead = config.snapshotter.unpack_ahead,
                                                   .discard_blobs = config.snapshotter.discard_unpacked_blobs})
@@ -135,12 +165,13 @@ Daemon::Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<Syst
                                                                     .flights = flights_,
                                                                     .state = config.root / "state",
                                                                     .listener = unpacker_.get(),
-                                                                    .ends = &durations_})),
+                                                                    .ends = &durations_,
+                                                                    .records = recorder_.get()})),
       scrape_(*store_, *pulls_, durations_, PACELINE_VERSION),
       upstream_(registries_, *pulls_),
       content_(*store_, flights_, *clock_, unpacker_.get()),
       control_(*pulls_),
-      api_(control_, *store_, *clock_, PACELINE_VERSION, kept_layers_.get()) {
+      api_(control_, *store_, record_store_.get(), *clock_, PACELINE_VERSION, kept_layers_.get()) {
   if (!snapshotter_) return;
   snapshots_ = std::make_unique<snapshots::SnapshotsService>(*snapshotter_, unpacker_.get(), kLayerPatience, *clock_);
   applier_ = std::make_unique<layers::StoreLayerApplier>(*store_, flights_, unpacking_threads());

@@ -16,6 +16,7 @@
 #include "plugin/config/config.h"
 #include "plugin/content/content_service.h"
 #include "plugin/differ/diff_service.h"
+#include "plugin/events/container_events.h"
 #include "plugin/layers/layer_unpacker.h"
 #include "plugin/layers/store_layer_applier.h"
 #include "plugin/metrics/endpoint.h"
@@ -24,6 +25,7 @@
 #include "plugin/mirror/mirror.h"
 #include "plugin/net/network_thread.h"
 #include "plugin/pull/pull_manager.h"
+#include "plugin/records/recorder.h"
 #include "plugin/registry/credentials.h"
 #include "plugin/registry/hosts_directory.h"
 #include "plugin/registry/repository.h"
@@ -55,7 +57,8 @@ class Daemon {
  private:
   Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<SystemClock> clock,
          std::unique_ptr<store::Store> store, std::unique_ptr<snapshots::Snapshotter> snapshotter,
-         std::unique_ptr<layers::LayerFolders> layer_folders, std::unique_ptr<layers::KeptLayers> kept_layers);
+         std::unique_ptr<layers::LayerFolders> layer_folders, std::unique_ptr<layers::KeptLayers> kept_layers,
+         std::unique_ptr<records::RecordStore> record_store);
   Status start_mirror();
   void start_metrics();
   Status start_server();
@@ -70,6 +73,10 @@ class Daemon {
   registry::TokenService tokens_;
   registry::Registries registries_;
   pull::FlightTable flights_;
+  // Null when no records are kept; the events also when containerd is not to be asked.
+  std::unique_ptr<records::RecordStore> record_store_;
+  std::unique_ptr<records::Recorder> recorder_;
+  std::unique_ptr<events::ContainerEvents> events_;
   // Null when the snapshotter is switched off.
   std::unique_ptr<snapshots::Snapshotter> snapshotter_;
   std::unique_ptr<layers::LayerFolders> layer_folders_;

@@ -43,6 +43,7 @@ struct LayerJob {
   std::atomic<std::uint64_t> read_bytes{0};  ///< Of the blob.
   std::atomic<bool> begun{false};
   std::atomic<bool> keep{false};  ///< A prefetch wants it kept until somebody asks.
+  TimePoint started_at;           ///< A worker took it.
   TimePoint resolved_at;
   bool found = false;  ///< A snapshot had it already.
   bool kept = false;   ///< It lies with the kept layers.

@@ -183,6 +183,7 @@ bool LayerUnpacker::want_kept(LayerJob& job) {
 
 void LayerUnpacker::work(const Job& job) {
   if (job->begun.exchange(true)) return;  // Somebody who waits for it has had it begun.
+  job->started_at = services_.clock.now();
   const Status outcome = unpack(*job);
   if (!outcome || job->found || job->kept) {
     resolve(job, outcome);
@@ -307,6 +308,9 @@ void LayerUnpacker::resolve(const Job& job, const Status& outcome) {
   if (!is_new) return;
   const std::string name = job->layer.chain_id.to_string();
   if (outcome) {
+    if (!was_here && services_.records != nullptr) {
+      services_.records->layer_unpacked(job->layer.blob, job->started_at, job->resolved_at);
+    }
     spdlog::debug("layer {} of blob {}: {}", name, job->layer.blob.to_string(), was_here ? "here already" : "unpacked");
     return;
   }

@@ -29,6 +29,7 @@
 #include "plugin/layers/layer_job.h"
 #include "plugin/pull/flight_table.h"
 #include "plugin/pull/plan_listener.h"
+#include "plugin/records/sink.h"
 #include "plugin/snapshots/layer_provider.h"
 #include "plugin/snapshots/snapshotter.h"
 #include "plugin/store/store.h"
@@ -43,6 +44,7 @@ struct UnpackerServices {
   LayerFolders& folders;
   KeptLayers& kept;
   const Clock& clock;
+  records::Sink* records = nullptr;  ///< Told how long each layer took; may be null.
 };
 
 struct UnpackerOptions {

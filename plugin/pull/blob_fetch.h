@@ -27,6 +27,11 @@ struct BlobCounters {
   std::atomic<std::uint64_t> resumed{0};
   std::atomic<std::uint64_t> retries{0};
   std::atomic<unsigned> streams{0};
+  std::atomic<std::uint64_t> write_ns{0};  ///< Spent in writes to disk.
+  // When, in nanoseconds of the steady clock; 0: not yet.
+  std::atomic<Duration::rep> located{0};     ///< Its request was known, rights included.
+  std::atomic<Duration::rep> first_byte{0};  ///< Of its body, over the network.
+  std::atomic<Duration::rep> last_byte{0};
 };
 
 class Path;

@@ -85,9 +85,10 @@ std::int64_t TransferEngine::wall_seconds() const {
 // ---- requests from other threads
 
 void TransferEngine::fetch(PullKey pull, bool foreground, std::shared_ptr<registry::Repository> repository,
-                           std::vector<BlobJob> jobs) {
-  post([this, pull, foreground, repository = std::move(repository), jobs = std::move(jobs)] {
+                           std::vector<BlobJob> jobs, PullTerms terms) {
+  post([this, pull, foreground, repository = std::move(repository), jobs = std::move(jobs), terms = std::move(terms)] {
     if (foreground) foreground_.insert(pull);
+    if (terms.trace != nullptr || terms.arm) terms_[pull] = terms;
     std::vector<Blob> blobs;
     for (const BlobJob& job : jobs) {
       auto blob = std::make_shared<BlobFetch>();
@@ -136,6 +137,7 @@ void TransferEngine::cancel(PullKey pull) {
     }
     for (const Blob& blob : wanted) leave(blob, pull);
     foreground_.erase(pull);
+    terms_.erase(pull);
   });
 }
 
@@ -259,13 +261,18 @@ void TransferEngine::land(const Blob& blob, const Status& outcome) {
 
 // ---- paths and time
 
-Path& TransferEngine::open_path(const std::string& host, const std::string& registry) {
+Path& TransferEngine::open_path(const std::string& host, const std::string& registry, PullKey pull) {
   auto& path = paths_[host];
-  const config::Concurrency& concurrency = config::concurrency_for(config_, host, registry);
+  config::Concurrency concurrency = config::concurrency_for(config_, host, registry);
+  const auto terms = terms_.find(pull);
+  if (terms != terms_.end() && terms->second.arm) terms->second.arm->apply(concurrency);
   if (path == nullptr) {
     path = std::make_unique<Path>(host, concurrency, memory_.recall(host));
-  } else if (path->busy() || path->concurrency() == concurrency) {
-    return *path;  // Pulls under way keep the settings they began with.
+  } else if (path->concurrency() == concurrency) {
+    return *path;
+  } else if (path->busy()) {
+    if (terms != terms_.end()) mark_mixed(*path, pull);  // Connections are opened ahead for no pull yet.
+    return *path;                                        // Pulls under way keep the settings they began with.
   } else {
     path->configure(concurrency, wall_seconds());
   }
@@ -281,7 +288,9 @@ void TransferEngine::wake(Path& path) {
     bytes += blob->size - std::min(blob->size, blob->counters->received.load());
     ++layers;
   }
-  path.wake(bytes, layers, network_.sample(path.host()), wall_seconds());
+  const auto sample = network_.sample(path.host());
+  path.wake(bytes, layers, sample, wall_seconds());
+  trace_path(path, sample);
   yield_to_foreground(path);
   schedule(path);
   if (!path.ticking) {
@@ -296,7 +305,9 @@ void TransferEngine::tick(Path& path) {
     memory_.remember(path.host(), path.learned(wall_seconds()));
     return;
   }
-  const auto again = path.tick(now(), network_.sample(path.host()), delivering(path));
+  const auto sample = network_.sample(path.host());
+  const auto again = path.tick(now(), sample, delivering(path));
+  trace_path(path, sample);
   path.want_all();
   yield_to_foreground(path);
   schedule(path);

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -20,11 +21,13 @@
 #include "plugin/base/worker_pool.h"
 #include "plugin/config/config.h"
 #include "plugin/net/network_thread.h"
+#include "plugin/pull/arms.h"
 #include "plugin/pull/blob_fetch.h"
 #include "plugin/pull/flight_table.h"
 #include "plugin/pull/path.h"
 #include "plugin/pull/path_memory.h"
 #include "plugin/pull/prefetch_caps.h"
+#include "plugin/pull/pull_trace.h"
 #include "plugin/pull/range_stream.h"
 #include "plugin/store/store.h"
 
@@ -45,14 +48,20 @@ struct BlobJob {
   std::shared_ptr<BlobCounters> counters;
 };
 
+/// What holds for one pull beside its blobs.
+struct PullTerms {
+  std::shared_ptr<PullTrace> trace;  ///< Told what the pull's paths did; may be null.
+  std::optional<Arm> arm;            ///< Of an experiment, in place of the configured policy.
+};
+
 class TransferEngine final : public RangeStreamOwner {
  public:
   TransferEngine(const EngineServices& services, const config::Config& config);
   ~TransferEngine() override;
 
   /// Fetches `jobs` (bottom layer first) for `pull` from `repository`.
-  void fetch(PullKey pull, bool foreground, std::shared_ptr<registry::Repository> repository,
-             std::vector<BlobJob> jobs);
+  void fetch(PullKey pull, bool foreground, std::shared_ptr<registry::Repository> repository, std::vector<BlobJob> jobs,
+             PullTerms terms = {});
   /// `pull` wants a blob that is in flight for another pull; `repository` is one more source for it.
   void join(PullKey pull, bool foreground, const Digest& digest, std::shared_ptr<registry::Repository> repository);
   /// A manifest of this registry is being asked for: opens connections to where its last blobs came from, so that they
@@ -122,10 +131,15 @@ class TransferEngine final : public RangeStreamOwner {
   void abandon(const Blob& blob, const Error& why);
   void land(const Blob& blob, const Status& outcome);
   void leave(const Blob& blob, PullKey pull);
-  Path& open_path(const std::string& host, const std::string& registry);
+  Path& open_path(const std::string& host, const std::string& registry, PullKey pull);
   void wake(Path& path);
   void tick(Path& path);
   void housekeeping();
+
+  // What records are made of (engine_trace.cpp)
+  void trace_path(Path& path, const net::TcpSample& sample);
+  void trace_throttled(Path& path);
+  void mark_mixed(Path& path, PullKey newcomer);
   void make_foreground(PullKey pull);
   void stop();
   [[nodiscard]] std::int64_t wall_seconds() const;
@@ -145,6 +159,7 @@ class TransferEngine final : public RangeStreamOwner {
   std::map<std::string, std::unique_ptr<Path>> paths_;
   std::unordered_map<std::uint64_t, std::shared_ptr<Stream>> streams_;
   std::set<PullKey> foreground_;
+  std::map<PullKey, PullTerms> terms_;
   /// Where a registry's blobs come from, without path, headers or secrets.
   struct Origin {
     std::string address;  ///< "https://cdn.example"

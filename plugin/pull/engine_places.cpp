@@ -101,7 +101,8 @@ void TransferEngine::place(const Blob& blob, net::HttpRequest request) {
     return;
   }
   blob->request = std::move(request);
-  Path& path = open_path(*host, blob->sources[blob->source]->registry());
+  if (blob->counters->located == 0) blob->counters->located = clock_.now().time_since_epoch().count();
+  Path& path = open_path(*host, blob->sources[blob->source]->registry(), blob->owner);
   auto& planner = path.open_planner(blob->owner, foreground_.contains(blob->owner));
   planner.add(blob->layer, blob->size, present_intervals(*blob->file));
   if (!path.ranges()) planner.set_single_stream(blob->layer);

@@ -121,6 +121,9 @@ net::Flow TransferEngine::stream_advanced(Stream& stream, std::size_t bytes) {
   BlobFetch& blob = *stream.blob;
   blob.counters->received += bytes;
   blob.counters->fetched += bytes;
+  const auto here = clock_.now().time_since_epoch().count();
+  if (blob.counters->first_byte == 0) blob.counters->first_byte = here;
+  blob.counters->last_byte = here;
   blob.failures = blob.relocations = blob.throttles = 0;
   stream.path->received(bytes);
   pump_hash(stream.blob);
@@ -194,6 +197,7 @@ void TransferEngine::settle(const std::shared_ptr<Stream>& stream, const net::Tr
     case Verdict::kThrottled: {
       const bool burst = path.silence().silent(now());  // One refusal of many streams at once, not many in a row.
       path.throttled(now(), answer.retry_after);
+      if (!burst) trace_throttled(path);
       if (!burst && ++blob->throttles > kMaxThrottles) next_place(blob, why(Code::kResourceExhausted));
       break;
     }

@@ -65,7 +65,7 @@ void TransferEngine::warm(const std::string& registry) {
     request.connect_timeout = request.total_timeout = config_.fetch.connect_timeout;
     const auto host = net::host_key(request.url);
     if (!host) return;
-    Path& path = open_path(*host, registry);
+    Path& path = open_path(*host, registry, 0);
     if (path.busy() || path.warming > 0 || path.silence().silent(now())) return;
     // One connection less than there may be: the manifest request, which is on its way too, must not wait. A host that
     // has throttled us counts requests or connections, and is asked for nothing that is not needed.

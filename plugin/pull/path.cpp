@@ -62,6 +62,12 @@ std::uint64_t Path::serial(PullKey pull) const {
   return it == shares_.end() ? 0 : it->second.serial;
 }
 
+std::vector<PullKey> Path::pulls() const {
+  std::vector<PullKey> out;
+  for (const auto& [pull, share] : shares_) out.push_back(pull);
+  return out;
+}
+
 void Path::close_if_done(PullKey pull) {
   const auto it = shares_.find(pull);
   if (it != shares_.end() && it->second.planner.remaining() == 0) close(pull);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "adaptive/host_budget.h"
 #include "adaptive/host_silence.h"
@@ -42,6 +43,7 @@ class Path {
   void close_if_done(PullKey pull);
   void close(PullKey pull);
   [[nodiscard]] bool busy() const { return !shares_.empty(); }
+  [[nodiscard]] std::vector<PullKey> pulls() const;  ///< That have bytes to come from here.
 
   /// A new piece of work arrived: makes the first choice of n when the path was idle.
   void wake(std::uint64_t total_bytes, unsigned layers, const net::TcpSample& sample, std::int64_t wall_seconds);
@@ -70,6 +72,10 @@ class Path {
   [[nodiscard]] bool throttled_before() const;
 
   [[nodiscard]] PathSnapshot snapshot(adaptive::Time now) const;
+  [[nodiscard]] adaptive::Snapshot controller() const { return controller_->snapshot(); }
+  [[nodiscard]] adaptive::Reason reason() const { return reason_; }
+  [[nodiscard]] adaptive::Duration rtt() const { return rtt_; }
+  [[nodiscard]] adaptive::Duration first_byte() const { return first_byte_; }
   /// What this path teaches for next time, joined with what was remembered.
   [[nodiscard]] adaptive::PathProfile learned(std::int64_t wall_seconds) const;
 

@@ -11,6 +11,8 @@
 #include "plugin/base/log.h"
 #include "plugin/base/text.h"
 #include "plugin/base/worker_pool.h"
+#include "plugin/pull/arms.h"
+#include "plugin/pull/challenged_callers.h"
 #include "plugin/pull/engine.h"
 #include "plugin/pull/journal.h"
 #include "plugin/pull/path_memory.h"
@@ -38,6 +40,7 @@ class PullManager::Impl {
       : services_(services),
         records_(services.clock, kFinishedKept),
         config_(services.config),
+        arms_(services.config.experiment.arms),
         memory_(services.state / "paths.json"),
         journal_(services.state / "pulls.json"),
         engine_({services.clock, services.network, services.store, services.flights, memory_}, services.config),
@@ -63,6 +66,7 @@ class PullManager::Impl {
       if (request.pin) record->set_pin();
       return record->id;
     }
+    const auto arm = arms_.next(request.image.registry);
     const Record record = records_.add({.image = request.image,
                                         .platform = request.platform,
                                         .source = Source::kPrefetch,
@@ -70,16 +74,25 @@ class PullManager::Impl {
                                         .pin = request.pin,
                                         .unpack = unpack,
                                         .access = {},
-                                        .policy = policy(request.image.registry)});
+                                        .policy = arm ? arm->name() : policy(request.image.registry),
+                                        .arm = arm});
     enqueue(record);
     return record->id;
   }
 
   tl::expected<registry::Document, registry::Refusal> document(const RepositoryPtr& repository,
                                                                const std::string& object) {
+    Arrival arrival{services_.clock.now(), Duration{0}};
+    const std::string name = repository->registry() + "/" + repository->repository();
     engine_.warm(repository->registry());
     auto document = repository->document(object);
-    if (!document) return document;
+    if (!document) {
+      if (document.error().status == 401) challenged_.refused(name, arrival.began, services_.clock.now());
+      return document;
+    }
+    if (const auto wait = challenged_.returned(name, arrival.began)) {
+      arrival = {wait->began, arrival.began - wait->answered};
+    }
     const auto parsed = oci::parse_document(document->bytes, document->media_type);
     if (!parsed) {  // An artefact of another kind: containerd knows what it wants with it.
       spdlog::debug("{}/{}@{}: {}; passed on as it is", repository->registry(), repository->repository(),
@@ -95,9 +108,9 @@ class PullManager::Impl {
       image.tag = object;
     }
     if (const auto* index = std::get_if<oci::Index>(&*parsed)) {
-      follow_index(repository, image, *index, document->digest);
+      follow_index(repository, image, *index, document->digest, arrival);
     } else {
-      follow_manifest(repository, image, *document, std::get<oci::Manifest>(*parsed));
+      follow_manifest(repository, image, *document, std::get<oci::Manifest>(*parsed), arrival);
     }
     return document;
   }
@@ -162,7 +175,8 @@ class PullManager::Impl {
                                           .pin = entry.pin,
                                           .unpack = entry.unpack,
                                           .access = access,
-                                          .policy = policy(image->registry)});
+                                          .policy = policy(image->registry),
+                                          .arm = std::nullopt});
       const auto repository = services_.registries.open(image->registry, image->repository, access);
       // Planned from the store where possible, so that the flights are known before containerd asks again.
       if (!entry.manifest || !plan_from_store(record, repository, *entry.manifest)) enqueue(record);
@@ -175,11 +189,18 @@ class PullManager::Impl {
       const std::lock_guard lock(mutex_);
       config_ = config;
     }
+    arms_.reconfigure(config.experiment.arms);
     engine_.reconfigure(config);
     pump();
   }
 
  private:
+  /// When a caller of the mirror came, its way to the token service included.
+  struct Arrival {
+    TimePoint began;
+    Duration token;
+  };
+
   // ---- the queue
 
   void enqueue(const Record& record) {
@@ -214,6 +235,11 @@ class PullManager::Impl {
     return config_.prefetch.unpack && services_.listener != nullptr;
   }
 
+  unsigned max_streams(const PullRecord& record) const {
+    const std::lock_guard lock(mutex_);
+    return config::concurrency_for(config_, record.image.registry, record.image.registry).max_streams;
+  }
+
   void save_journal() {
     if (stopping_ || journal_due_.exchange(true)) return;
     workers_.post([this] {
@@ -237,6 +263,7 @@ class PullManager::Impl {
     const auto repository = services_.registries.open(record->image.registry, record->image.repository, record->access);
     auto document = repository->document(record->image.object());
     if (!document) return end(record, {}, document.error().error);
+    record->documented(repository->token_time());
     auto parsed = oci::parse_document(document->bytes, document->media_type);
     if (parsed && std::holds_alternative<oci::Index>(*parsed)) {
       (void)keep(*document, store::Purpose::kPrefetch);
@@ -259,7 +286,7 @@ class PullManager::Impl {
   /// The mirror saw an index: the manifest for this machine will be asked for next. Its flight takes off before the
   /// index is answered, and lands only when the flights of its layers are up.
   void follow_index(const RepositoryPtr& repository, const oci::Reference& image, const oci::Index& index,
-                    const Digest& index_digest) {
+                    const Digest& index_digest, const Arrival& arrival) {
     const auto child = oci::choose_platform(index, oci::Platform::host());
     if (!child) {
       spdlog::debug("{}: {}", image.to_string(), child.error().message);
@@ -267,13 +294,13 @@ class PullManager::Impl {
     }
     if (join_running(repository, child->digest)) return;
     if (services_.store.find(child->digest)) {
-      const Record record = add_mirror(repository, image, index_digest);
+      const Record record = add_mirror(repository, image, index_digest, arrival);
       if (!plan_from_store(record, repository, child->digest))
         end(record, {}, Error{Code::kDataLoss, "unreadable manifest"});
       return;
     }
     if (!services_.flights.take_off(child->digest, child->size)) return;  // Another caller's request is bringing it.
-    const Record record = add_mirror(repository, image, index_digest);
+    const Record record = add_mirror(repository, image, index_digest, arrival);
     workers_.post([this, repository, record, digest = child->digest] {
       record->resolving();
       auto document = repository->document(digest.to_string());
@@ -291,19 +318,25 @@ class PullManager::Impl {
   }
 
   void follow_manifest(const RepositoryPtr& repository, const oci::Reference& image, const registry::Document& document,
-                       const oci::Manifest& manifest) {
+                       const oci::Manifest& manifest, const Arrival& arrival) {
     if (join_running(repository, document.digest)) return tell_listener(manifest);
-    begin(add_mirror(repository, image, std::nullopt), repository, document.digest, manifest);
+    begin(add_mirror(repository, image, std::nullopt, arrival), repository, document.digest, manifest);
   }
 
-  Record add_mirror(const RepositoryPtr& repository, const oci::Reference& image, std::optional<Digest> index) {
+  Record add_mirror(const RepositoryPtr& repository, const oci::Reference& image, std::optional<Digest> index,
+                    const Arrival& arrival) {
+    const auto arm = arms_.next(image.registry);
     Record record = records_.add({.image = image,
                                   .platform = std::nullopt,
                                   .source = Source::kMirror,
                                   .foreground = true,
                                   .pin = false,
                                   .access = repository->access(),
-                                  .policy = policy(image.registry)});
+                                  .policy = arm ? arm->name() : policy(image.registry),
+                                  .arm = arm,
+                                  .began = arrival.began,
+                                  .token = arrival.token});
+    record->documented(Duration{0});
     if (index) record->also_pin(*index);
     return record;
   }
@@ -317,7 +350,9 @@ class PullManager::Impl {
       const auto here = [&](const Digest& d) { return services_.store.find(d).has_value(); };
       if (record->over()) {
         const bool recent = !record->ended_before(services_.clock.now() - kSamePull);
-        if (recent && std::all_of(digests.begin(), digests.end(), here)) return true;
+        // A prefetch that has just ended is another pull than the one that profits by it, and has its own record.
+        const bool same = record->source != Source::kPrefetch && recent;
+        if (same && std::all_of(digests.begin(), digests.end(), here)) return true;
         continue;
       }
       // containerd's collection may have taken a blob that was here when the pull began: then it needs a plan anew,
@@ -362,7 +397,9 @@ class PullManager::Impl {
       }
       if (auto job = claim(record, i, (*blobs)[i], repository)) jobs.push_back(std::move(*job));
     }
-    if (!jobs.empty()) engine_.fetch(record->key, record->foreground(), repository, std::move(jobs));
+    if (!jobs.empty()) {
+      engine_.fetch(record->key, record->foreground(), repository, std::move(jobs), {record->trace, record->arm});
+    }
     if (record->foreground()) tell_listener(manifest);
     if (record->unpack()) unpack(record, manifest);
     save_journal();
@@ -439,7 +476,7 @@ class PullManager::Impl {
       workers_.post([this, record, i, blob, repository] {
         if (record->over()) return;
         if (auto job = claim(record, i, blob, repository)) {
-          engine_.fetch(record->key, record->foreground(), repository, {std::move(*job)});
+          engine_.fetch(record->key, record->foreground(), repository, {std::move(*job)}, {record->trace, record->arm});
         } else if (record->all_landed()) {
           end_if_unpacked(record);
         }
@@ -457,6 +494,7 @@ class PullManager::Impl {
     const auto pull = record->snapshot();
     report(pull);
     if (services_.ends != nullptr) services_.ends->ended(pull);
+    if (services_.records != nullptr) services_.records->pull_ended(record->cold_start(max_streams(*record)));
     if (*ended == PullState::kDone && record->pin()) {
       workers_.post([this, record] {
         if (auto pinned = services_.store.pin(record->image.to_string(), record->digests()); !pinned) {
@@ -502,6 +540,8 @@ class PullManager::Impl {
   PullList records_;
   mutable std::mutex mutex_;
   config::Config config_;
+  Arms arms_;
+  ChallengedCallers challenged_;
   std::deque<Record> queue_;
   std::set<PullKey> running_;
   std::unordered_map<Digest, std::weak_ptr<BlobCounters>> counters_;

@@ -24,6 +24,7 @@
 #include "plugin/pull/flight_table.h"
 #include "plugin/pull/plan_listener.h"
 #include "plugin/pull/snapshot.h"
+#include "plugin/records/sink.h"
 #include "plugin/registry/repository.h"
 #include "plugin/store/store.h"
 
@@ -46,6 +47,7 @@ struct PullServices {
   std::filesystem::path state;       ///< Folder for what survives a restart: pulls under way, path memory.
   PlanListener* listener = nullptr;  ///< Told of foreground pulls, unpacks for the others; may be null.
   EndListener* ends = nullptr;       ///< Told of every pull's end; may be null.
+  records::Sink* records = nullptr;  ///< Told of each cold start; may be null.
 };
 
 class PullManager {

@@ -1,5 +1,7 @@
 #include "plugin/pull/pull_record.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <map>
 
@@ -12,6 +14,12 @@ bool is_over(PullState state) {
   return state == PullState::kDone || state == PullState::kFailed || state == PullState::kCancelled;
 }
 
+Duration process_cpu_time() {
+  timespec time{};
+  if (::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) != 0) return Duration{0};
+  return std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec);
+}
+
 }  // namespace
 
 PullRecord::PullRecord(PullKey record_key, std::string record_id, Request request, const Clock& clock)
@@ -21,6 +29,7 @@ PullRecord::PullRecord(PullKey record_key, std::string record_id, Request reques
       platform(std::move(request.platform)),
       source(request.source),
       access(std::move(request.access)),
+      arm(request.arm),
       clock_(clock),
       policy_(std::move(request.policy)),
       foreground_(request.foreground),
@@ -28,11 +37,25 @@ PullRecord::PullRecord(PullKey record_key, std::string record_id, Request reques
       unpack_(request.unpack),
       started_wall_(clock.wall()),
       started_(clock.now()),
-      sampled_(started_) {}
+      token_(request.token),
+      cpu_at_start_(process_cpu_time()),
+      sampled_(started_) {
+  if (!request.began) return;
+  started_wall_ -= std::chrono::duration_cast<WallTime::duration>(started_ - *request.began);
+  started_ = *request.began;
+}
 
 void PullRecord::resolving() {
   const std::lock_guard lock(mutex_);
-  if (!is_over(state_)) state_ = PullState::kResolving;
+  if (is_over(state_)) return;
+  state_ = PullState::kResolving;
+  if (!resolving_) resolving_ = clock_.now();
+}
+
+void PullRecord::documented(Duration token) {
+  const std::lock_guard lock(mutex_);
+  documented_ = clock_.now();
+  token_ += token;
 }
 
 bool PullRecord::fetching(const Digest& manifest, const std::vector<oci::Descriptor>& blobs) {
@@ -71,6 +94,7 @@ bool PullRecord::blob_landed(std::size_t blob, const Status& outcome) {
   const std::lock_guard lock(mutex_);
   if (is_over(state_)) return false;
   blobs_[blob].landed = true;
+  blobs_[blob].landed_at = clock_.now();
   blobs_[blob].done = outcome.has_value();
   if (!outcome && !error_) error_ = outcome.error();
   return std::all_of(blobs_.begin(), blobs_.end(), [](const Blob& b) { return b.landed; });
@@ -107,6 +131,7 @@ std::optional<PullState> PullRecord::finish(std::optional<PullState> state, std:
   state_ = state.value_or(error_ ? PullState::kFailed : PullState::kDone);
   finished_ = clock_.now();
   finished_wall_ = clock_.wall();
+  cpu_ = process_cpu_time() - cpu_at_start_;
   return state_;
 }
 

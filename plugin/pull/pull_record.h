@@ -11,10 +11,13 @@
 #include "plugin/base/clock.h"
 #include "plugin/oci/manifest.h"
 #include "plugin/oci/reference.h"
+#include "plugin/pull/arms.h"
 #include "plugin/pull/blob_fetch.h"
 #include "plugin/pull/flight_table.h"
 #include "plugin/pull/journal.h"
+#include "plugin/pull/pull_trace.h"
 #include "plugin/pull/snapshot.h"
+#include "plugin/records/sink.h"
 #include "plugin/registry/repository.h"
 
 namespace paceline::pull {
@@ -30,6 +33,9 @@ class PullRecord {
     bool unpack = false;
     registry::Access access;
     std::string policy;
+    std::optional<Arm> arm = std::nullopt;          ///< Of an experiment.
+    std::optional<TimePoint> began = std::nullopt;  ///< Absent: now. The caller's first request may have come earlier.
+    Duration token{0};                              ///< Of it, the caller's way to the token service.
   };
 
   PullRecord(PullKey key, std::string id, Request request, const Clock& clock);
@@ -40,9 +46,13 @@ class PullRecord {
   const std::optional<oci::Platform> platform;  ///< Absent: this machine's.
   const Source source;
   const registry::Access access;
+  const std::optional<Arm> arm;
+  const std::shared_ptr<PullTrace> trace = std::make_shared<PullTrace>();
 
   // ---- its way
   void resolving();
+  /// The first document (a manifest or an index) is here; `token` of the time since then went to a token service.
+  void documented(Duration token);
   /// The manifest is known; `present` blobs count as done. Answers false when the pull is over already (cancelled).
   bool fetching(const Digest& manifest, const std::vector<oci::Descriptor>& blobs);
   void blob_present(std::size_t blob);
@@ -78,6 +88,8 @@ class PullRecord {
   [[nodiscard]] bool ended_before(TimePoint time) const;
   [[nodiscard]] PullSnapshot snapshot() const;
   [[nodiscard]] JournalEntry journal_entry() const;
+  /// After its end: where the time went (pull_record_cold_start.cpp).
+  [[nodiscard]] records::EndedPull cold_start(unsigned max_streams) const;
 
  private:
   struct Blob {
@@ -88,7 +100,12 @@ class PullRecord {
     bool present = false;
     bool done = false;
     bool landed = false;
+    std::optional<TimePoint> landed_at;
   };
+  [[nodiscard]] std::vector<records::Phase> phases() const;
+  void describe_blobs(records::ColdStart& record) const;
+  void describe_outcome(records::ColdStart& record) const;
+  [[nodiscard]] double since_start(TimePoint time) const;
 
   const Clock& clock_;
   const std::string policy_;
@@ -105,9 +122,14 @@ class PullRecord {
   std::vector<Blob> blobs_;
   WallTime started_wall_;
   TimePoint started_;
+  std::optional<TimePoint> resolving_;
+  std::optional<TimePoint> documented_;
   std::optional<TimePoint> resolved_;
+  Duration token_;
+  Duration cpu_at_start_;
   std::optional<TimePoint> finished_;
   std::optional<WallTime> finished_wall_;
+  Duration cpu_{0};
   // Goodput, sampled by whoever looks.
   mutable TimePoint sampled_;
   mutable std::uint64_t sampled_bytes_ = 0;

@@ -29,7 +29,9 @@ net::Flow RangeStream::on_body(std::span<const std::byte> data) {
           : std::min<std::uint64_t>(data.size(), planner->progress(stream_->range, data.size(), owner_.now()));
   net::Flow flow = net::Flow::kContinue;
   if (wanted > 0) {
+    const auto before = owner_.now();
     stream_->write_status = stream_->blob->file->write(data.first(wanted), stream_->position);
+    stream_->blob->counters->write_ns += static_cast<std::uint64_t>((owner_.now() - before).count());
     if (!stream_->write_status) return net::Flow::kAbort;
     stream_->position += wanted;
     stream_->bytes += wanted;

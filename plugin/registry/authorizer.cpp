@@ -1,5 +1,7 @@
 #include "plugin/registry/authorizer.h"
 
+#include <atomic>
+
 #include "plugin/net/url.h"
 #include "plugin/registry/base64.h"
 #include "plugin/registry/challenge.h"
@@ -31,7 +33,9 @@ class OwnAuthorizer final : public Authorizer {
       if (credential->password.empty()) return std::string();
       return "Basic " + base64_encode(credential->username + ":" + credential->password.reveal());
     }
+    const TimePoint before = tokens_.clock().now();
     auto token = tokens_.token(*challenge, repository_, *credential, endpoint);
+    waited_ += (tokens_.clock().now() - before).count();
     if (!token) return fail(token.error());
     return std::string(kBearer) + token->reveal();
   }
@@ -63,6 +67,8 @@ class OwnAuthorizer final : public Authorizer {
 
   [[nodiscard]] bool may_show_challenge(const Endpoint&) const override { return true; }
 
+  [[nodiscard]] Duration waited() const override { return Duration(waited_.load()); }
+
  private:
   [[nodiscard]] Status refused(const Endpoint& endpoint) const {
     return fail(Code::kUnauthenticated, endpoint.host + " refuses the credentials in config.json for " + repository_ +
@@ -72,6 +78,7 @@ class OwnAuthorizer final : public Authorizer {
   CredentialStore& credentials_;
   TokenService& tokens_;
   const std::string repository_;
+  std::atomic<Duration::rep> waited_{0};
 };
 
 class CallerAuthorizer final : public Authorizer {

@@ -26,6 +26,9 @@ class Authorizer {
 
   /// Whether a 401 of `endpoint` may be shown to the caller, who would answer it with its credentials.
   [[nodiscard]] virtual bool may_show_challenge(const Endpoint& endpoint) const = 0;
+
+  /// How long it has waited for token services so far.
+  [[nodiscard]] virtual Duration waited() const { return Duration{0}; }
 };
 
 std::unique_ptr<Authorizer> make_own_authorizer(CredentialStore& credentials, TokenService& tokens,

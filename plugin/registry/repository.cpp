@@ -50,6 +50,7 @@ class RegistryRepository final : public Repository {
   Result<net::HttpRequest> blob_request(const Digest& digest, std::size_t index) override;
   Status reauthorize(std::size_t index, const std::string& challenge, const std::string& rejected) override;
   Result<net::HttpRequest> request(const std::string& method, const std::string& path, std::size_t index) override;
+  [[nodiscard]] Duration token_time() const override { return authorizer_ ? authorizer_->waited() : Duration{0}; }
 
  private:
   /// One request tried at every suitable endpoint.

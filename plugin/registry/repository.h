@@ -89,6 +89,9 @@ class Repository {
   /// it: the authorised request for endpoint `index`. `path` starts after the repository and the slash; "..", "//" and
   /// methods other than GET and HEAD are refused.
   virtual Result<net::HttpRequest> request(const std::string& method, const std::string& path, std::size_t index) = 0;
+
+  /// How long it has waited for token services so far; 0 with a caller's rights, who asks them itself.
+  [[nodiscard]] virtual Duration token_time() const { return Duration{0}; }
 };
 
 /// Makes repositories. `registry` is the name in the reference ("docker.io" is mapped to registry-1.docker.io inside).

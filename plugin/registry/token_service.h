@@ -27,6 +27,8 @@ class TokenService {
   Result<Secret> token(const Challenge& challenge, const std::string& repository, const Credential& credential,
                        const Endpoint& endpoint);
 
+  [[nodiscard]] const Clock& clock() const { return clock_; }
+
   enum class Refused { kStale, kFresh };
   /// The registry refused `token`: it is not handed out again. kFresh: it had only just been issued, so that another
   /// one would fare no better.

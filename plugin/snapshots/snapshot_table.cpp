@@ -6,6 +6,9 @@
 namespace paceline::snapshots {
 namespace {
 
+using sqlite::Database;
+using sqlite::Query;
+
 constexpr int kSchemaVersion = 1;
 // AUTOINCREMENT: an id names a folder, and the folder of a removed snapshot may still be there.
 constexpr const char* kSchema = R"(

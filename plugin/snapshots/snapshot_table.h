@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "plugin/base/result.h"
-#include "plugin/snapshots/database.h"
 #include "plugin/snapshots/snapshot.h"
+#include "plugin/sqlite/database.h"
 
 namespace paceline::snapshots {
 
@@ -46,7 +46,7 @@ class SnapshotTable {
  public:
   static Result<SnapshotTable> open(const std::filesystem::path& file);
 
-  [[nodiscard]] Result<std::unique_ptr<Transaction>> begin() { return Transaction::begin(database_); }
+  [[nodiscard]] Result<std::unique_ptr<sqlite::Transaction>> begin() { return sqlite::Transaction::begin(database_); }
 
   /// kNotFound where there is none.
   Result<Record> find(const std::string& name);
@@ -77,7 +77,7 @@ class SnapshotTable {
   Result<std::vector<Record>> resting_on(FolderId folder);
 
  private:
-  explicit SnapshotTable(Database database) : database_(std::move(database)) {}
+  explicit SnapshotTable(sqlite::Database database) : database_(std::move(database)) {}
   struct Parent {
     std::optional<std::int64_t> id;
   };
@@ -87,7 +87,7 @@ class SnapshotTable {
   Result<Record> insert_layer(const std::string& chain_id, const std::string& parent, const Labels& labels, Usage usage,
                               WallTime now, std::optional<FolderId> folder);
 
-  Database database_;
+  sqlite::Database database_;
 };
 
 }  // namespace paceline::snapshots

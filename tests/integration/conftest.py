@@ -118,6 +118,7 @@ class Node:
                                              mirror_port=self.daemon.mirror_port, cri=cri,
                                              snapshotter=self.daemon.address if snapshotter else None,
                                              differ=self.daemon.address if differ else None))
+        self.daemon.settings["containerd.address"] = self.containerd.address
 
     def start(self):
         self.daemon.start()

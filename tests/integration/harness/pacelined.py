@@ -49,6 +49,7 @@ class Pacelined:
             "registry.certs_dirs": [self.certs],
             "registry.docker_configs": [self.docker_config],
             "fetch.stall_window": "5s",
+            "containerd.address": "",
             **(settings or {}),
         }
         self.env = {}

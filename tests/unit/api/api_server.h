@@ -20,7 +20,10 @@ class ApiServer {
     auto opened = store::Store::open({.content = folder.path() / "content", .quota = 0, .free_floor = 0}, clock);
     EXPECT_TRUE(opened) << opened.error().message;
     store = std::move(*opened);
-    service = std::make_unique<api::PacelineService>(pulls, *store, clock, "1.2.3");
+    auto kept = records::RecordStore::open(folder.path() / "records.db", {});
+    EXPECT_TRUE(kept) << kept.error().message;
+    records = std::move(*kept);
+    service = std::make_unique<api::PacelineService>(pulls, *store, records.get(), clock, "1.2.3");
     grpc::ServerBuilder builder;
     builder.AddListeningPort("unix:" + address(), grpc::InsecureServerCredentials());
     builder.RegisterService(service.get());
@@ -46,6 +49,7 @@ class ApiServer {
   SystemClock clock;
   FakePulls pulls;
   std::unique_ptr<store::Store> store;
+  std::unique_ptr<records::RecordStore> records;
   std::unique_ptr<api::PacelineService> service;
   std::unique_ptr<grpc::Server> server;
   std::unique_ptr<v1::Paceline::Stub> stub;

@@ -9,6 +9,7 @@
 #include "plugin/cli/app.h"
 #include "plugin/cli/json.h"
 #include "tests/unit/api/api_server.h"
+#include "tests/unit/records/samples.h"
 
 namespace paceline::cli {
 namespace {
@@ -193,6 +194,34 @@ TEST_F(CommandTest, CompletionKnowsTheCommands) {
   EXPECT_EQ(said.exit, 0);
   EXPECT_NE(said.out.find("prefetch) words="), std::string::npos);
   EXPECT_EQ(said.out.find("completion)"), std::string::npos) << "hidden itself";
+}
+
+TEST_F(CommandTest, ReportComparesTheRecordsInEveryForm) {
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(api.clock.wall().time_since_epoch()).count();
+  for (int i = 0; i < 12; ++i) {
+    auto record = records::sample_record("p" + std::to_string(i), now - 1000);
+    record.policy = i % 2 == 0 ? "adaptive" : "fixed:3";
+    record.pull_ms = i % 2 == 0 ? 1000 + i : 2000 + i;
+    ASSERT_TRUE(api.records->put(record, now));
+  }
+  const auto table = paceline({"report"});
+  EXPECT_EQ(table.exit, 0) << table.err;
+  EXPECT_NE(table.out.find("adaptive is faster"), std::string::npos) << table.out;
+  EXPECT_EQ(lines(paceline({"report", "--output", "json"}).out).size(), 2U);
+  EXPECT_EQ(lines(paceline({"report", "--pulls", "-o", "json"}).out).size(), 12U);
+  EXPECT_EQ(paceline({"report", "-o", "csv"}).out.find("policy,pulls,"), 0U);
+  EXPECT_EQ(paceline({"report", "-o", "html", "--by", "image"}).out.find("<!doctype html>"), 0U);
+  EXPECT_EQ(lines(paceline({"report", "--since", "1ms", "-o", "json"}).out).size(), 0U);
+  EXPECT_EQ(paceline({"pulls", "-o", "csv"}).exit, 2);
+}
+
+TEST_F(CommandTest, ExplainTakesOnePullApart) {
+  ASSERT_TRUE(api.records->put(records::sample_record("abc"), 1'000'000));
+  const auto text = paceline({"explain", "ab"});
+  EXPECT_EQ(text.exit, 0) << text.err;
+  EXPECT_NE(text.out.find("bottleneck: link"), std::string::npos) << text.out;
+  EXPECT_EQ(lines(paceline({"explain", "abc", "-o", "json"}).out).front()["bottleneck"], "link");
+  EXPECT_EQ(paceline({"explain", "none"}).exit, 4);
 }
 
 }  // namespace

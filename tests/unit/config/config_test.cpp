@@ -191,6 +191,22 @@ TEST(Config, ManyErrorsAreCut) {
   EXPECT_THAT(error_of(toml), HasSubstr("and 30 more"));
 }
 
+TEST(Config, ReadsTheArmsOfAnExperiment) {
+  const auto config = parse("[experiment]\narms = [\"adaptive\", \"fixed:5*2\"]", "f");
+  ASSERT_TRUE(config) << config.error().message;
+  ASSERT_EQ(config->experiment.arms.size(), 2U);
+  EXPECT_EQ(config->experiment.arms[0].policy.name(), "adaptive");
+  EXPECT_EQ(config->experiment.arms[1].to_string(), "fixed:5*2");
+  EXPECT_EQ(config->experiment.arms[1].weight, 2U);
+}
+
+TEST(Config, ArmsThatAreNoPoliciesAreNamed) {
+  for (const char* arm : {"fast", "fixed", "fixed:", "fixed:0", "fixed:129", "fixed:3x", "adaptive*", "adaptive*0"}) {
+    EXPECT_THAT(error_of("[experiment]\narms = [\"" + std::string(arm) + "\"]"), HasSubstr(arm)) << arm;
+  }
+  EXPECT_THAT(error_of("[experiment]\narms = [\"fixed:3\", \"fixed:3*2\"]"), HasSubstr("fixed:3 twice"));
+}
+
 TEST(Config, DefaultFileHoldsTheDefaults) {
   const std::string file = default_toml();
   EXPECT_EQ(*parse(file, "default"), Config());

@@ -169,7 +169,7 @@ TEST_F(SnapshotterTest, AStartForgetsSnapshotsWithoutFiles) {
 TEST_F(SnapshotterTest, ADatabaseOfANewerVersionIsLeftAlone) {
   snapshotter_.reset();
   {
-    auto database = Database::open(root() / "snapshots.db", 1, "").value();
+    auto database = sqlite::Database::open(root() / "snapshots.db", 1, "").value();
     ASSERT_TRUE(database.run("PRAGMA user_version = 2"));
   }
   const auto opened = Snapshotter::open(root(), clock_);

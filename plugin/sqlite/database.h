@@ -1,4 +1,4 @@
-// SQLite as far as the snapshotter needs it: one connection, statements prepared once, transactions.
+// SQLite as far as we need it: one connection, statements prepared once, transactions.
 //
 // Every transaction is durable when it has been committed (WAL, synchronous FULL): containerd's own database is, and a
 // snapshot that containerd remembers and we do not would break its image for good.
@@ -17,7 +17,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-namespace paceline::snapshots {
+namespace paceline::sqlite {
 
 class Database {
  public:
@@ -93,4 +93,4 @@ class Transaction {
   bool open_ = true;
 };
 
-}  // namespace paceline::snapshots
+}  // namespace paceline::sqlite

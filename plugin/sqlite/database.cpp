@@ -1,4 +1,4 @@
-#include "plugin/snapshots/database.h"
+#include "plugin/sqlite/database.h"
 
 #include <sqlite3.h>
 
@@ -6,7 +6,7 @@
 
 #include "plugin/base/log.h"
 
-namespace paceline::snapshots {
+namespace paceline::sqlite {
 
 Result<Database> Database::open(const std::filesystem::path& file, int schema_version, const char* schema) {
   sqlite3* connection = nullptr;
@@ -117,7 +117,7 @@ Result<std::unique_ptr<Transaction>> Transaction::begin(Database& database) {
 Transaction::~Transaction() {
   if (!open_) return;
   // SQLite has rolled back by itself after some errors; then this one fails, and that is well.
-  if (auto undone = database_.run("ROLLBACK"); !undone) spdlog::debug("snapshots: {}", undone.error().message);
+  if (auto undone = database_.run("ROLLBACK"); !undone) spdlog::debug("sqlite: {}", undone.error().message);
 }
 
 Status Transaction::commit() {
@@ -126,4 +126,4 @@ Status Transaction::commit() {
   return status;
 }
 
-}  // namespace paceline::snapshots
+}  // namespace paceline::sqlite

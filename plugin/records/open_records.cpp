@@ -1,0 +1,119 @@
+#include "plugin/records/open_records.h"
+
+#include <algorithm>
+
+namespace paceline::records {
+namespace {
+
+using Milliseconds = std::chrono::duration<double, std::milli>;
+
+constexpr std::size_t kPulls = 256;
+constexpr std::size_t kUnpacked = 4096;
+constexpr std::size_t kContainers = 1024;
+// A container that comes later than this after a pull did not wait for it.
+constexpr double kSameStartMs = 10 * 60 * 1000;
+
+void set_unpacked(EndedPull& pull, const std::string& blob, TimePoint start, TimePoint end) {
+  for (Layer& layer : pull.record.layers) {
+    if (layer.digest != blob) continue;
+    layer.unpack_start_ms = Milliseconds(start - pull.started).count();
+    layer.unpack_end_ms = Milliseconds(end - pull.started).count();
+  }
+}
+
+double since_start(const ColdStart& record, WallTime when) {
+  return Milliseconds(when.time_since_epoch()).count() - static_cast<double>(record.started_unix_ms);
+}
+
+// "host/repo" of "host/repo:tag@digest": a port is in front of the last slash.
+std::string repository_of(const std::string& image) {
+  std::string name = image.substr(0, image.find('@'));
+  const auto slash = name.rfind('/');
+  const auto colon = name.rfind(':');
+  if (colon != std::string::npos && (slash == std::string::npos || colon > slash)) name.resize(colon);
+  return name;
+}
+
+}  // namespace
+
+const ColdStart& OpenRecords::pull_ended(EndedPull pull) {
+  const auto entry = std::make_shared<EndedPull>(std::move(pull));
+  for (const Unpacked& layer : unpacked_) {
+    if (layer.start >= entry->started) set_unpacked(*entry, layer.blob, layer.start, layer.end);
+  }
+  pulls_.push_back(entry);
+  if (pulls_.size() > kPulls) pulls_.pop_front();
+  return entry->record;
+}
+
+const ColdStart* OpenRecords::layer_unpacked(const Digest& blob, TimePoint start, TimePoint end) {
+  const std::string name = blob.to_string();
+  unpacked_.push_back({name, start, end});
+  if (unpacked_.size() > kUnpacked) unpacked_.pop_front();
+  for (auto pull = pulls_.rbegin(); pull != pulls_.rend(); ++pull) {
+    const auto& layers = (*pull)->record.layers;
+    const bool has =
+        std::any_of(layers.begin(), layers.end(), [&](const Layer& layer) { return layer.digest == name; });
+    if (!has || start < (*pull)->started) continue;
+    set_unpacked(**pull, name, start, end);
+    return &(*pull)->record;
+  }
+  return nullptr;
+}
+
+/// By its name; else by its digest; else the repository's last pull, as containerd may know the image by another tag.
+OpenRecords::Entry OpenRecords::awaits_container(const std::string& image, WallTime created) const {
+  const auto fits = [&](const auto& rule) -> Entry {
+    for (auto pull = pulls_.rbegin(); pull != pulls_.rend(); ++pull) {
+      const ColdStart& record = (*pull)->record;
+      const double at = since_start(record, created);
+      const bool open = !record.container && record.state == "done" && record.source != "prefetch" && at >= 0 &&
+                        at - record.pull_ms <= kSameStartMs;
+      if (open && rule(record)) return *pull;
+    }
+    return nullptr;
+  };
+  if (auto pull = fits([&](const ColdStart& record) { return record.image == image; })) return pull;
+  if (auto pull = fits([&](const ColdStart& record) {
+        return !record.manifest_digest.empty() && image.ends_with("@" + record.manifest_digest);
+      })) {
+    return pull;
+  }
+  return fits([&](const ColdStart& record) { return repository_of(record.image) == repository_of(image); });
+}
+
+void OpenRecords::container_created(const std::string& containerd_namespace, const std::string& id,
+                                    const std::string& image, WallTime when) {
+  const Entry pull = awaits_container(image, when);
+  if (pull == nullptr) return;
+  pull->record.container = Container{id, containerd_namespace,
+                                     std::max(since_start(pull->record, when), pull->record.pull_ms), std::nullopt};
+  if (containers_.size() >= kContainers) containers_.erase(containers_.begin());  // Created and never started.
+  containers_[{containerd_namespace, id}] = pull;
+}
+
+const ColdStart* OpenRecords::task_started(const std::string& containerd_namespace, const std::string& id,
+                                           WallTime when) {
+  const auto it = containers_.find({containerd_namespace, id});
+  if (it == containers_.end()) return nullptr;
+  const Entry pull = it->second;
+  containers_.erase(it);
+  complete(*pull, since_start(pull->record, when));
+  // It lives as long as the entry, which the list keeps at least until the next pull.
+  return std::find(pulls_.begin(), pulls_.end(), pull) == pulls_.end() ? nullptr : &pull->record;
+}
+
+void OpenRecords::complete(EndedPull& pull, double started_ms) {
+  ColdStart& record = pull.record;
+  Container& container = *record.container;
+  container.started_ms = std::max(started_ms, container.created_ms);
+  record.cold_start_ms = container.started_ms;
+  double unpacked = record.pull_ms;
+  for (const Layer& layer : record.layers) unpacked = std::max(unpacked, layer.unpack_end_ms.value_or(0));
+  unpacked = std::min(unpacked, container.created_ms);
+  record.phases.push_back({"unpack", record.pull_ms, unpacked});
+  record.phases.push_back({"containerd", unpacked, container.created_ms});
+  record.phases.push_back({"start", container.created_ms, *container.started_ms});
+}
+
+}  // namespace paceline::records
