@@ -36,15 +36,20 @@ Outcome<std::vector<v1::RecordSummary>> fetch_records(Session& session, Client& 
 }
 
 Exit report(Session& session, const ReportArguments& arguments) {
+  if (arguments.pulls && session.options.format == Options::Format::kHtml) {
+    return session.output.fail({Exit::kUsage, "the list of pulls is a table, json or csv: there is no page of it"});
+  }
   const auto client = session.connect();
   if (!client) return session.output.fail(client.error());
   const auto all = fetch_records(session, **client, arguments);
   if (!all) return session.output.fail(all.error());
   if (arguments.pulls) {
-    if (!session.output.json()) {
-      session.output.text(records_table(*all, session.now_unix_ms()));
-    } else {
+    if (session.output.json()) {
       for (const auto& record : *all) session.output.object(to_json(record));
+    } else if (session.options.format == Options::Format::kCsv) {
+      session.output.text(records_csv(*all));
+    } else {
+      session.output.text(records_table(*all, session.now_unix_ms()));
     }
     return Exit::kOk;
   }

@@ -189,6 +189,21 @@ std::string records_table(const std::vector<v1::RecordSummary>& records, std::in
   return table.text();
 }
 
+std::string records_csv(const std::vector<v1::RecordSummary>& records) {
+  std::string out =
+      "pull_id,started_unix_ms,image,registry,policy,source,state,mixed,pull_ms,cold_start_ms,total_bytes,"
+      "fetched_bytes,lower_bound_ms\n";
+  const auto if_known = [](double ms) { return ms > 0 ? fmt::format("{:.3f}", ms) : std::string(); };
+  for (const auto& record : records) {
+    out += fmt::format("{},{},{},{},{},{},{},{},{:.3f},{},{},{},{}\n", csv_text(record.pull_id()),
+                       record.started_unix_ms(), csv_text(record.image()), csv_text(record.registry()), record.policy(),
+                       record.source(), record.state(), record.mixed() ? 1 : 0, record.pull_ms(),
+                       if_known(record.cold_start_ms()), record.total_bytes(), record.fetched_bytes(),
+                       if_known(record.lower_bound_ms()));
+  }
+  return out;
+}
+
 Json to_json(const v1::RecordSummary& record) {
   return {{"pull_id", record.pull_id()},
           {"started_unix_ms", record.started_unix_ms()},

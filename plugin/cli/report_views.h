@@ -19,6 +19,7 @@ namespace paceline::cli {
 
 /// The single pulls behind a report, newest first.
 [[nodiscard]] std::string records_table(const std::vector<v1::RecordSummary>& records, std::int64_t now_unix_ms);
+[[nodiscard]] std::string records_csv(const std::vector<v1::RecordSummary>& records);
 [[nodiscard]] Json to_json(const v1::RecordSummary& record);
 
 }  // namespace paceline::cli

@@ -47,11 +47,19 @@ std::filesystem::path records_folder(const config::Config& config) {
 }
 
 Result<std::unique_ptr<records::RecordStore>> open_records(const config::Config& config) {
-  if (!config.records.enabled) return std::unique_ptr<records::RecordStore>();
   const auto folder = records_folder(config);
   if (auto made = make_directories(folder); !made) return fail(made.error());
   return records::RecordStore::open(folder / "records.db",
                                     {.records = config.records.max_records, .age = config.records.max_age});
+}
+
+/// Null when none are kept: a damaged database is no reason to pull no images.
+std::unique_ptr<records::RecordStore> records_if_any(const config::Config& config) {
+  if (!config.records.enabled) return nullptr;
+  auto opened = open_records(config);
+  if (opened) return std::move(*opened);
+  spdlog::error("no cold-start records are kept until the next start: {}", opened.error().message);
+  return nullptr;
 }
 
 std::unique_ptr<records::Recorder> make_recorder(const config::Config& config, records::RecordStore* store,
@@ -108,11 +116,9 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config) {
     kept_layers = std::move(*kept);
   }
 
-  auto record_store = open_records(config);
-  if (!record_store) return fail(record_store.error());
   std::unique_ptr<Daemon> daemon(new Daemon(config, std::move(*lock), std::move(clock), std::move(*store),
                                             std::move(snapshotter), std::move(layer_folders), std::move(kept_layers),
-                                            std::move(*record_store)));
+                                            records_if_any(config)));
   if (auto started = daemon->start_mirror(); !started) return fail(started.error());
   daemon->start_metrics();
   // Before containerd is answered: its retried Writes must find the flights of the pulls that a stop interrupted.

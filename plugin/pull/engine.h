@@ -138,7 +138,7 @@ class TransferEngine final : public RangeStreamOwner {
 
   // What records are made of (engine_trace.cpp)
   void trace_path(Path& path, const net::TcpSample& sample);
-  void trace_throttled(Path& path);
+  void trace_throttled(Path& path, bool burst);
   void mark_mixed(Path& path, PullKey newcomer);
   void make_foreground(PullKey pull);
   void stop();

@@ -197,7 +197,7 @@ void TransferEngine::settle(const std::shared_ptr<Stream>& stream, const net::Tr
     case Verdict::kThrottled: {
       const bool burst = path.silence().silent(now());  // One refusal of many streams at once, not many in a row.
       path.throttled(now(), answer.retry_after);
-      if (!burst) trace_throttled(path);
+      trace_throttled(path, burst);
       if (!burst && ++blob->throttles > kMaxThrottles) next_place(blob, why(Code::kResourceExhausted));
       break;
     }

@@ -23,8 +23,9 @@ void TransferEngine::trace_path(Path& path, const net::TcpSample& sample) {
   }
 }
 
-void TransferEngine::trace_throttled(Path& path) {
-  const auto silence = path.silence().left(now());
+void TransferEngine::trace_throttled(Path& path, bool burst) {
+  // Refused together, they ask for one and the same silence.
+  const auto silence = burst ? Duration{0} : path.silence().left(now());
   for (const PullKey pull : path.pulls()) {
     const auto terms = terms_.find(pull);
     if (terms != terms_.end() && terms->second.trace) terms->second.trace->throttled(path.host(), silence);

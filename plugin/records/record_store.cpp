@@ -95,8 +95,8 @@ Result<std::vector<Summary>> RecordStore::list(std::int64_t since_unix_ms, std::
 Result<std::string> RecordStore::find(const std::string& pull_id) {
   const std::lock_guard lock(mutex_);
   sqlite::Query query(database_,
-                      "SELECT pull_id, json FROM records WHERE substr(pull_id, 1, length(?1)) = ?1"
-                      " ORDER BY pull_id = ?1 DESC LIMIT 2",
+                      "SELECT pull_id, json FROM records WHERE pull_id >= ?1 AND pull_id < ?1 || char(0x10ffff)"
+                      " ORDER BY pull_id LIMIT 2",
                       std::string_view(pull_id));
   const auto first = query.next();
   if (!first) return fail(first.error());

@@ -58,6 +58,10 @@ void Recorder::run() {
     working_ = true;
     lock.unlock();
     task();
+    if (const std::uint64_t lost = dropped_; lost != said_dropped_) {
+      spdlog::warn("records: the disk is too slow for them, {} were dropped so far", lost);
+      said_dropped_ = lost;
+    }
     lock.lock();
     working_ = false;
     if (tasks_.empty()) idle_.notify_all();

@@ -53,7 +53,9 @@ class Recorder final : public Sink {
   const std::unique_ptr<RecordFile> file_;
   const Clock& clock_;
   std::vector<Listener*> listeners_;
-  OpenRecords open_;  // On the thread.
+  // On the thread.
+  OpenRecords open_;
+  std::uint64_t said_dropped_ = 0;
 
   std::mutex mutex_;
   std::condition_variable wake_, idle_;

@@ -209,6 +209,8 @@ TEST_F(CommandTest, ReportComparesTheRecordsInEveryForm) {
   EXPECT_NE(table.out.find("adaptive is faster"), std::string::npos) << table.out;
   EXPECT_EQ(lines(paceline({"report", "--output", "json"}).out).size(), 2U);
   EXPECT_EQ(lines(paceline({"report", "--pulls", "-o", "json"}).out).size(), 12U);
+  EXPECT_EQ(paceline({"report", "--pulls", "-o", "csv"}).out.find("pull_id,started_unix_ms,"), 0U);
+  EXPECT_EQ(paceline({"report", "--pulls", "-o", "html"}).exit, 2);
   EXPECT_EQ(paceline({"report", "-o", "csv"}).out.find("policy,pulls,"), 0U);
   EXPECT_EQ(paceline({"report", "-o", "html", "--by", "image"}).out.find("<!doctype html>"), 0U);
   EXPECT_EQ(lines(paceline({"report", "--since", "1ms", "-o", "json"}).out).size(), 0U);
