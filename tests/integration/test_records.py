@@ -5,6 +5,7 @@ import time
 import pytest
 
 from harness import images
+from harness.slow_link import SlowLink
 
 PULL_PHASES = {"queue", "token", "resolve", "manifest", "connect", "fetch", "verify"}
 
@@ -74,6 +75,28 @@ def test_a_cold_start_reaches_to_its_first_task(make_node, push, snapshotter):
     assert all(layer["verified_ms"] is not None for layer in layers)
     if snapshotter:
         assert all(layer["unpack_end_ms"] is not None for layer in layers)
+
+
+@pytest.mark.parametrize("snapshotter", [False, True], ids=["content", "snapshotter"])
+def test_a_cold_start_adds_up_to_an_outside_clock(make_node, push, registry, closing, snapshotter):
+    """From ctr's pull to the container's first word. The link makes it last some seconds, beside which the clients' own start
+    and the way of the word to us are small."""
+    link = closing(SlowLink(registry.host, 8 * images.MIB))
+    node = make_node(snapshotter=snapshotter, settings={"snapshotter.enabled": snapshotter}).start()
+    pushed = push(sizes=[16 * images.MIB] * 3, host=link.host)
+    begun = time.monotonic()
+    node.containerd.ctr("version")
+    client = time.monotonic() - begun
+    begun = time.monotonic()
+    node.containerd.pull(pushed.reference)
+    spoke, word = node.containerd.first_word(pushed.reference)
+    assert word == pushed.image.output.splitlines(keepends=True)[0]
+    outside_ms = (spoke - begun - client) * 1000
+    summary = wait_for(lambda: [one for one in records(node.daemon) if one["cold_start_ms"]], "cold start")[0]
+    record = node.daemon.cli_json("explain", summary["pull_id"])[0]
+    phases_add_up(record, record["cold_start_ms"])
+    assert record["phases"][-1]["name"] == "start"
+    assert sum(phase["end_ms"] - phase["start_ms"] for phase in record["phases"]) == pytest.approx(outside_ms, rel=0.05)
 
 
 @pytest.mark.one_version

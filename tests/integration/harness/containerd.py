@@ -3,6 +3,8 @@
 import json
 import pathlib
 import shutil
+import subprocess
+import time
 import uuid
 
 from .processes import Process, run, unmount_below
@@ -139,11 +141,25 @@ class Containerd:
         return Process([*self.enter, self.version.bin / "ctr", "--address", self.address, "--namespace", namespace,
                         *self.pull_arguments(reference, **options)], log)
 
-    def run_image(self, reference, namespace="default"):
-        """What a container of the image prints."""
+    def _run_arguments(self, reference):
         name = f"paceline-test-{uuid.uuid4().hex[:12]}"
         snapshotter = ["--snapshotter", "paceline"] if self.snapshotter else []
-        return self.ctr("run", "--rm", *snapshotter, reference, name, namespace=namespace).stdout
+        return ["run", "--rm", *snapshotter, reference, name]
+
+    def run_image(self, reference, namespace="default"):
+        """What a container of the image prints."""
+        return self.ctr(*self._run_arguments(reference), namespace=namespace).stdout
+
+    def first_word(self, reference):
+        """When (time.monotonic) a container of the image printed its first line, and the line."""
+        child = subprocess.Popen([*map(str, self.enter), self.version.bin / "ctr", "--address", self.address,
+                                  *self._run_arguments(reference)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        with child:
+            line = child.stdout.readline()
+            at = time.monotonic()
+            child.stdout.read()
+        assert child.returncode == 0
+        return at, line
 
     def images(self, namespace="default"):
         return self.ctr("images", "list", "--quiet", namespace=namespace).stdout.split()

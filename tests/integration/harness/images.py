@@ -109,11 +109,16 @@ def _json(value):
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def make_image(name, sizes=(300 * KIB, 200 * KIB, 100 * KIB), kind=OCI, architecture="amd64", index=False, base=True):
+def small_files(count):
+    """A layer of that many files of some bytes: a small blob, and much to unpack."""
+    return _layer({f"small/{number // 500}/{number}": b"%d\n" % number for number in range(count)})
+
+
+def make_image(name, sizes=(300 * KIB, 200 * KIB, 100 * KIB), kind=OCI, architecture="amd64", index=False, base=True, more=()):
     """An image with a base layer (busybox and a script) and one layer of about sizes[i] bytes for each size.
 
     Its bytes depend on `name` and the other arguments only. `index` puts it behind an index that offers other platforms.
-    Without `base` it has the sized layers only and cannot run.
+    Without `base` it has the sized layers only and cannot run. `more`: layers on top, with nothing in data/.
     """
     noise = random.Random(name)
     script = f"#!/bin/sh\necho hello from {name}\ncd /data\nsha256sum *\n"
@@ -130,6 +135,7 @@ def make_image(name, sizes=(300 * KIB, 200 * KIB, 100 * KIB), kind=OCI, architec
             files[f"data/.wh.short-lived-{i - 1}"] = b""
         layers.append(_layer(files))
         expected[f"layer-{i}"] = hashlib.sha256(content).hexdigest()
+    layers += more
     if sizes:
         expected[f"short-lived-{len(sizes) - 1}"] = hashlib.sha256(b"gone in the next layer").hexdigest()
     output = f"hello from {name}\n" + "".join(f"{expected[file]}  {file}\n" for file in sorted(expected))

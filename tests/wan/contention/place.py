@@ -16,10 +16,10 @@ PORT, GUARDED_PORT = 5000, 5001
 
 
 class Place:
-    """A context manager. `limits`: nginx with them stands before the registry."""
+    """A context manager. `limits`: nginx with them stands before the registry. `lane`: another lane's index."""
 
-    def __init__(self, spec, limits=None):
-        self.spec, self._limits = spec, limits
+    def __init__(self, spec, limits=None, lane=LANE):
+        self.spec, self._limits, self._index = spec, limits, lane
         self.directory = BUILD / f"place-{os.getpid()}"
         self.guard = None
 
@@ -28,7 +28,7 @@ class Place:
             shutil.rmtree(self.directory, ignore_errors=True)
             self.directory.mkdir(parents=True)
             stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
-            self.lane = stack.enter_context(Lane(self.spec, index=LANE, directory=self.directory / "lane"))
+            self.lane = stack.enter_context(Lane(self.spec, index=self._index, directory=self.directory / "lane"))
             registry = Registry(self.directory / "registry", data=STORAGE, address=self.lane.server_ip, port=PORT,
                                 enter=self.lane.enter_server, log="/dev/null")
             stack.callback(registry.stop)
