@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <future>
+#include <thread>
 
 #include "tests/unit/layers/layers_test.h"
 
@@ -270,6 +271,13 @@ TEST_F(LayerUnpackerTest, APrefetchEndsWithWhyNot) {
   keep(test::gzip(bottom_));
   Arrival blob(*store_, flights_, test::gzip(top_));
   auto outcome = prefetch(planned.manifest);
+  blob.bring(10);
+  // A layer that came later would find no download.
+  const auto reads = [this] {
+    const auto layers = progress_->layers();
+    return !layers.empty() && layers.back().bytes > 0;
+  };
+  while (!reads()) std::this_thread::yield();
   blob.fail_with({Code::kUnavailable, "the registry went away"});
   const auto failed = outcome.get();
   ASSERT_FALSE(failed);
