@@ -288,6 +288,21 @@ double RangePlanner::current_rate(const Active& a, Time now) const {
   return std::min(a.rate, std::max({1.0, arriving, a.rate * std::exp2(1 - windows)}));
 }
 
+Pace RangePlanner::pace(Time now) const {
+  Pace out;
+  double squares = 0;
+  for (const auto& [id, a] : active_) {
+    const double rate = current_rate(a, now);
+    if (a.held || a.rising || rate <= 0) continue;
+    // Welford, "Note on a Method for Calculating Corrected Sums of Squares and Products" (1962).
+    const double before = rate - out.mean;
+    out.mean += before / ++out.ranges;
+    squares += before * (rate - out.mean);
+  }
+  if (out.ranges > 1) out.deviation = std::sqrt(squares / out.ranges);
+  return out;
+}
+
 std::optional<Range> RangePlanner::running(RangeId id) const {
   const auto it = active_.find(id);
   if (it == active_.end()) return std::nullopt;

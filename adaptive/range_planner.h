@@ -49,6 +49,13 @@ struct Steal {
   Range range;                  ///< The thief's.
 };
 
+/// How fast the running ranges are that have settled: neither held nor gaining speed. Bytes per second of one.
+struct Pace {
+  unsigned ranges = 0;
+  double mean = 0;
+  double deviation = 0;  ///< Standard deviation.
+};
+
 class RangePlanner {
  public:
   static constexpr std::uint64_t kMinRange = 128U << 10U;
@@ -95,6 +102,7 @@ class RangePlanner {
   [[nodiscard]] std::uint64_t unassigned() const { return pooled_; }
   [[nodiscard]] std::uint64_t total() const { return total_; }
   [[nodiscard]] std::size_t running_ranges() const { return active_.size(); }
+  [[nodiscard]] Pace pace(Time now) const;
 
   /// Bytes fetched in vain (splits: an estimate of what was in flight).
   [[nodiscard]] std::uint64_t wasted() const { return wasted_; }

@@ -14,12 +14,14 @@ void TransferEngine::trace_path(Path& path, const net::TcpSample& sample) {
   look.queue = std::max(Duration{0}, Duration(state.rtt_now - state.rtt_min));
   look.first_byte = path.first_byte();
   look.bytes_per_second = state.goodput;
-  look.delivering = delivering(path);
   look.segments = sample.segments_in;
   look.out_of_order = sample.out_of_order;
   for (const PullKey pull : path.pulls()) {
     const auto terms = terms_.find(pull);
-    if (terms != terms_.end() && terms->second.trace) terms->second.trace->look(path.host(), look);
+    if (terms == terms_.end() || !terms->second.trace) continue;
+    const auto* planner = path.planner(pull);
+    look.streams_pace = planner != nullptr ? planner->pace(now()) : adaptive::Pace{};
+    terms->second.trace->look(path.host(), look);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "adaptive/range_planner.h"
 #include "plugin/base/clock.h"
 #include "plugin/records/cold_start.h"
 
@@ -25,8 +26,8 @@ class PullTrace {
     Duration queue{0};
     Duration first_byte{0};
     double bytes_per_second = 0;
-    unsigned delivering = 0;
-    std::uint64_t segments = 0;  ///< Cumulative, as out_of_order.
+    adaptive::Pace streams_pace;  ///< Of this pull's own.
+    std::uint64_t segments = 0;   ///< Cumulative, as out_of_order.
     std::uint64_t out_of_order = 0;
   };
   void look(const std::string& host, const Look& look);
@@ -45,10 +46,24 @@ class PullTrace {
     unsigned streams;
     std::string reason;
   };
+  /// The mean over time of a value that holds from one look to the next.
+  class Mean {
+   public:
+    void add(double value, double seconds) {
+      sum_ += value * seconds;
+      seconds_ += seconds;
+    }
+    [[nodiscard]] double value() const { return seconds_ > 0 ? sum_ / seconds_ : 0; }
+
+   private:
+    double sum_ = 0, seconds_ = 0;
+  };
   struct Seen {
     records::Host host;
     unsigned streams = 0;
     bool looked = false;
+    TimePoint last;
+    Mean queue_ms, stream_rate, stream_spread;
     std::uint64_t first_segments = 0, first_out_of_order = 0;
   };
   mutable std::mutex mutex_;

@@ -44,6 +44,7 @@ Json write(const Host& host) {
           {"first_byte_ms", rounded(host.first_byte_ms)},
           {"best_bytes_per_second", std::round(host.best_bytes_per_second)},
           {"stream_bytes_per_second", std::round(host.stream_bytes_per_second)},
+          {"stream_spread", rounded(host.stream_spread)},
           {"segments", host.segments},
           {"out_of_order_segments", host.out_of_order},
           {"throttled", host.throttled},
@@ -72,6 +73,7 @@ Host read_host(const Json& json) {
   host.first_byte_ms = json.value("first_byte_ms", 0.0);
   host.best_bytes_per_second = json.value("best_bytes_per_second", 0.0);
   host.stream_bytes_per_second = json.value("stream_bytes_per_second", 0.0);
+  host.stream_spread = json.value("stream_spread", 0.0);
   host.segments = json.value("segments", std::uint64_t{0});
   host.out_of_order = json.value("out_of_order_segments", std::uint64_t{0});
   host.throttled = json.value("throttled", std::uint64_t{0});

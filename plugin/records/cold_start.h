@@ -49,10 +49,11 @@ struct StreamChange {
 struct Host {
   std::string host;
   double rtt_ms = 0;         ///< Smallest.
-  double queue_ms = 0;       ///< Longest standing queue: RTT under load less the smallest.
+  double queue_ms = 0;       ///< Standing queue, RTT under load less the smallest: its mean while streams ran steadily.
   double first_byte_ms = 0;  ///< From request to first byte, without the round trip.
   double best_bytes_per_second = 0;
-  double stream_bytes_per_second = 0;  ///< The most that one stream brought on average.
+  double stream_bytes_per_second = 0;  ///< Of one stream that no longer gained speed, on average.
+  double stream_spread = 0;  ///< Standard deviation of that between streams, in parts of the mean; 0 = unknown.
   std::uint64_t segments = 0;
   std::uint64_t out_of_order = 0;  ///< Segments behind a hole: what a receiver sees of loss and retransmission.
   std::uint64_t throttled = 0;     ///< Answers 429 and 503.

@@ -15,6 +15,8 @@ constexpr double kMost = 0.5;
 constexpr double kLossyPart = 0.005;
 // A standing queue shorter than this is the jitter of timers and of other traffic.
 constexpr double kQueueMs = 5;
+// Connections that compete for a path differ by a third and more; those behind a pacer each run at its rate.
+constexpr double kEven = 0.15;
 // Handshakes, request, redirect and slow start of a small image: what takes no more round trips than this was bounded
 // by them, whatever the rate.
 constexpr double kRoundTrips = 14;
@@ -89,9 +91,10 @@ Diagnosis transfer(const ColdStart& record) {
             {round_trip, ms(time) + " of transfer are " + rounds + " round trips",
              format_bytes(record.fetched_bytes) + " fetched"}};
   }
-  const std::string streams = "up to " + std::to_string(most_streams(record)) + " streams, at most " +
-                              rate(host->stream_bytes_per_second) + " each";
-  const std::string queue = "longest standing queue " + ms(host->queue_ms);
+  const std::string streams = "up to " + std::to_string(most_streams(record)) + " streams of " +
+                              rate(host->stream_bytes_per_second) + " (give or take " +
+                              percent(host->stream_spread, 1) + ")";
+  const std::string queue = "standing queue " + ms(host->queue_ms);
   const std::string best = "best " + rate(host->best_bytes_per_second);
   if (per_stream_limit(record, *host)) {
     if (lossy(*host)) {
@@ -159,8 +162,11 @@ bool per_stream_limit(const ColdStart& record, const Host& host) {
     shared =
         shared || change.reason == "ramp_flat" || change.reason == "ramp_queue_flat" || change.reason == "hold_capped";
   }
-  if (each) return true;
-  return !shared && host.queue_ms < std::max(kQueueMs, host.rtt_ms / 4);
+  const bool queue = host.queue_ms >= std::max(kQueueMs, host.rtt_ms / 4);
+  const bool even = host.stream_spread > 0 && host.stream_spread < kEven;
+  // A full path drops what it cannot queue; a pacer delays it.
+  if (!lossy(host) && (each || even)) return true;
+  return !shared && !queue;
 }
 
 Diagnosis diagnose(const ColdStart& record) {

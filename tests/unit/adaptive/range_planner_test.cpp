@@ -337,6 +337,25 @@ TEST(RangePlanner, ARangeThatNeverStartedIsRescuedToo) {
   EXPECT_EQ(s->range.size(), 50 * kKB);
 }
 
+TEST(RangePlanner, PaceIsOfTheRangesThatHaveSettled) {
+  RangePlanner p;
+  p.add(1, 100 * kMB);
+  const auto slow = p.next(hint(4));
+  const auto fast = p.next(hint(4));
+  const auto held = p.next(hint(4));
+  EXPECT_EQ(p.pace(Seconds(0)).ranges, 0U);
+  for (int i = 0; i <= 20; ++i) {
+    p.progress(slow->id, 100 * kKB, milliseconds(100 * i));
+    p.progress(fast->id, 300 * kKB, milliseconds(100 * i));
+    p.progress(held->id, 900 * kKB, milliseconds(100 * i));
+  }
+  p.hold(held->id);
+  const Pace pace = p.pace(Seconds(2));
+  EXPECT_EQ(pace.ranges, 2U);
+  EXPECT_NEAR(pace.mean, 2e6, 1);
+  EXPECT_NEAR(pace.deviation, 1e6, 1);
+}
+
 TEST(RangePlanner, TheLastBytesDoNotWaitForACrawlingStream) {
   RangePlanner p;
   p.add(1, 20 * kMB);

@@ -130,7 +130,6 @@ TEST_F(PullRecordColdStart, TheModelSpeaksOnlyOfWhatWasFetched) {
   look.rtt = milliseconds(10);
   look.queue = milliseconds(50);
   look.bytes_per_second = 5000;
-  look.delivering = 4;
   record.trace->look("host:443", look);
   fetch(record);
   record.finish({}, {});

@@ -45,6 +45,17 @@ TEST(Diagnosis, AProbeThatBroughtAsMuchAsItAddedIsACapThoughAQueueStands) {
   EXPECT_EQ(diagnose(record).bottleneck, Bottleneck::kConnectionCap);
 }
 
+TEST(Diagnosis, EvenStreamsWithoutLossAreEachAtTheirCapThoughAQueueStands) {
+  ColdStart record = sample_record();
+  record.hosts.front().stream_spread = 0.05;
+  EXPECT_EQ(diagnose(record).bottleneck, Bottleneck::kConnectionCap);
+  record.hosts.front().stream_spread = 0.4;
+  EXPECT_EQ(diagnose(record).bottleneck, Bottleneck::kLink) << "they compete";
+  record.hosts.front().stream_spread = 0.05;
+  record.hosts.front().out_of_order = 700;
+  EXPECT_EQ(diagnose(record).bottleneck, Bottleneck::kLink) << "a pacer drops nothing";
+}
+
 TEST(Diagnosis, HolesInTheSegmentsAreLoss) {
   ColdStart record = sample_record();
   record.hosts.front().queue_ms = 0;
