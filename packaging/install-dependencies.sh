@@ -1,11 +1,11 @@
 #!/bin/sh
 # Installs the Debian packages of the named groups of packaging/dependencies.txt.
-# usage: install-dependencies.sh [--print] GROUP...      (groups: build run demo test)
+# usage: install-dependencies.sh [--print] GROUP...      (groups: build run demo test package study)
 set -eu
 list=$(dirname "$0")/dependencies.txt
 print=false
 [ "${1:-}" = --print ] && { print=true; shift; }
-[ $# -gt 0 ] || { echo "usage: $0 [--print] GROUP... (build run demo test)" >&2; exit 2; }
+[ $# -gt 0 ] || { echo "usage: $0 [--print] GROUP... (build run demo test package study)" >&2; exit 2; }
 wanted=
 for group in "$@"; do
   packages=$(awk -v g="$group" '$1 == g { print $2 }' "$list")

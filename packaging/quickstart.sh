@@ -231,7 +231,7 @@ else
 fi
 cat << TEXT
 Next:
-    README.md                 install Paceline on a node by hand
+    README.md                 install Paceline on a node
     docs/configuration.md     every key, with its default
     sudo tests/run.sh         all tests, against containerd 1.6, 1.7 and 2.1
 TEXT
