@@ -46,6 +46,7 @@ void add_evict(CLI::App& app, Action& chosen);
 void add_paths(CLI::App& app, Action& chosen);
 void add_report(CLI::App& app, Action& chosen);
 void add_explain(CLI::App& app, Action& chosen);
+void add_doctor(CLI::App& app, Action& chosen);
 void add_install(CLI::App& app, Action& chosen);
 void add_uninstall(CLI::App& app, Action& chosen);
 void add_version(CLI::App& app, Action& chosen);

@@ -13,6 +13,7 @@
 #include "plugin/base/files.h"
 #include "plugin/base/log.h"
 #include "plugin/base/text.h"
+#include "plugin/config/folders.h"
 #include "plugin/daemon/socket_claim.h"
 
 namespace paceline::daemon {
@@ -33,14 +34,6 @@ constexpr Duration kLayerPatience = 2s;
 constexpr Duration kMirrorGrace = 500ms;
 constexpr Duration kMetricsGrace = 100ms;
 constexpr auto kServerGrace = 2s;
-
-std::filesystem::path content_folder(const config::Config& config) {
-  return config.store.content.empty() ? config.root / "content" : config.store.content;
-}
-
-std::filesystem::path snapshotter_folder(const config::Config& config) {
-  return config.snapshotter.root.empty() ? config.root / "snapshotter" : config.snapshotter.root;
-}
 
 std::filesystem::path records_folder(const config::Config& config) {
   return config.records.folder.empty() ? config.root / "records" : config.records.folder;
@@ -93,25 +86,26 @@ mirror::ForwardLimits forward_limits(const config::Config& config) {
 Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config) {
   auto lock = claim_socket(config.address);
   if (!lock) return fail(lock.error());
-  for (const auto& folder : {config.root, config.root / "state", content_folder(config)}) {
+  for (const auto& folder : {config.root, config.root / "state", config::content_folder(config)}) {
     if (auto made = make_directories(folder); !made) return fail(made.error());
   }
   auto clock = std::make_unique<SystemClock>();
   auto store = store::Store::open(
-      {.content = content_folder(config), .quota = config.store.quota, .free_floor = config.store.free_floor}, *clock);
+      {.content = config::content_folder(config), .quota = config.store.quota, .free_floor = config.store.free_floor},
+      *clock);
   if (!store) return fail(store.error());
 
   std::unique_ptr<snapshots::Snapshotter> snapshotter;
   std::unique_ptr<layers::LayerFolders> layer_folders;
   std::unique_ptr<layers::KeptLayers> kept_layers;
   if (config.snapshotter.enabled) {
-    auto opened = snapshots::Snapshotter::open(snapshotter_folder(config), *clock);
+    auto opened = snapshots::Snapshotter::open(config::snapshotter_folder(config), *clock);
     if (!opened) return fail(opened.error());
     snapshotter = std::move(*opened);
-    auto folders = layers::LayerFolders::open(snapshotter_folder(config) / "layers", config.store.free_floor);
+    auto folders = layers::LayerFolders::open(config::snapshotter_folder(config) / "layers", config.store.free_floor);
     if (!folders) return fail(folders.error());
     layer_folders = std::move(*folders);
-    auto kept = layers::KeptLayers::open(snapshotter_folder(config) / "prefetched", **store, *clock);
+    auto kept = layers::KeptLayers::open(config::snapshotter_folder(config) / "prefetched", **store, *clock);
     if (!kept) return fail(kept.error());
     kept_layers = std::move(*kept);
   }
