@@ -17,6 +17,7 @@ struct Arguments {
   bool now = false;
   bool dry_run = false;
   bool no_mirror = false;
+  bool snapshotter = false;
   bool force = false;
   std::string containerd_config;
 };
@@ -35,6 +36,7 @@ Exit run_script(Session& session, const std::string& verb, const Arguments& argu
   if (arguments.now) words.emplace_back("--now");
   if (arguments.dry_run) words.emplace_back("--dry-run");
   if (arguments.no_mirror) words.emplace_back("--no-mirror");
+  if (arguments.snapshotter) words.emplace_back("--snapshotter");
   if (arguments.force) words.emplace_back("--force");
   if (!arguments.containerd_config.empty()) {
     words.insert(words.end(), {"--containerd-config", arguments.containerd_config});
@@ -63,6 +65,9 @@ void add(CLI::App& app, Action& chosen, const std::string& verb, const std::stri
       ->type_name("FILE");
   if (verb == "install") {
     command->add_flag("--no-mirror", arguments->no_mirror, "Leave hosts.toml alone: only prefetches are accelerated");
+    command->add_flag(
+        "--snapshotter", arguments->snapshotter,
+        "Also make it a snapshotter of containerd's, called \"paceline\", and its differ where it takes one");
   } else {
     command->add_flag("--force", arguments->force, "Also where images will have to be pulled again");
   }

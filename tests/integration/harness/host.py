@@ -1,6 +1,7 @@
 """A machine of its own for what is configured under fixed paths: /etc, /var/lib and /run as a node has them, in a mount
 namespace, so that nothing of this machine's is touched and all mounts go with it. The network is this machine's."""
 
+import json
 import os
 import pathlib
 
@@ -18,15 +19,22 @@ echo "$*" >> {log}
 start() {{
   case $1 in
     pacelined)
-      [ ! -e {broken} ] || return 1
+      [ ! -e {broken}.pacelined ] || return 1
       [ -e /run/pacelined.pid ] && kill -0 $(cat /run/pacelined.pid) 2> /dev/null && return
       mkdir -p /run/paceline
       setsid pacelined --log-level debug < /dev/null >> {log}.pacelined 2>&1 & echo $! > /run/pacelined.pid
       for ((i = 0; i < 300; i++)); do paceline version > /dev/null 2>&1 && return; sleep 0.1; done; return 1 ;;
     containerd)
       [ ! -e /etc/systemd/system/containerd.service.d/paceline.conf ] || start pacelined || return 1
+      [ ! -e {broken}.containerd ] || [ ! -e /etc/containerd/conf.d/paceline.toml ] || return 1
       setsid containerd --log-level info < /dev/null >> {log}.containerd 2>&1 & echo $! > /run/containerd.pid
-      for ((i = 0; i < 300; i++)); do ctr version > /dev/null 2>&1 && return; sleep 0.1; done; return 1 ;;
+      for ((i = 0; i < 300; i++)); do
+        kill -0 $! 2> /dev/null || return 1
+        # Where nobody listens ctr would try for ten seconds.
+        [ -S /run/containerd/containerd.sock ] && ctr --connect-timeout 1s version > /dev/null 2>&1 && return
+        sleep 0.1
+      done
+      return 1 ;;
   esac
 }}
 stop() {{
@@ -53,7 +61,7 @@ class Host:
         self.bin = self.directory / "bin"
         self.bin.mkdir(parents=True)
         self.log = self.directory / "systemctl.log"
-        self.broken = self.directory / "pacelined-is-broken"
+        self.broken = self.directory / "broken"
         self.tool("systemctl", SYSTEMCTL.format(log=self.log, broken=self.broken))
         self.mirror_port = free_port()
         folders = " ".join(PRIVATE)
@@ -93,18 +101,32 @@ class Host:
                     found[folder + "/" + str(file.relative_to(self.path(folder)))] = file.read_text()
         return found
 
+    def break_unit(self, unit):
+        """`pacelined` does not start, or `containerd` does not with Paceline's drop-in."""
+        pathlib.Path(f"{self.broken}.{unit}").touch()
+
+    def doctor(self):
+        """check → (state, found, mend), and the exit code."""
+        said = self.run("paceline", "--output", "json", "doctor", check=False)
+        findings = [json.loads(line) for line in said.stdout.splitlines()]
+        return {f["check"]: (f["state"], f["found"], f["mend"]) for f in findings}, said.returncode
+
     def setup(self, *arguments, check=True, env=None):
         return self.run(SETUP, *arguments, check=check, env=env)
 
     def ctr(self, *arguments, check=True):
-        return self.run("ctr", *arguments, check=check)
+        return self.run("ctr", "--connect-timeout", "2s", *arguments, check=check)
 
     def pull(self, reference):
         hosts = ["--hosts-dir", "/etc/containerd/certs.d"] if self.path("/etc/containerd/certs.d").exists() else []
         return self.ctr("images", "pull", "--plain-http", *hosts, reference)
 
     def run_image(self, reference, name):
-        return self.ctr("run", "--rm", reference, name).stdout
+        for attempt in range(5):
+            said = self.ctr("run", "--rm", reference, f"{name}-{attempt}").stdout
+            if said:  # ctr of 1.6 closes the pipes of a container that ended before it had opened them.
+                break
+        return said
 
     def content_store(self):
         """The name of the one content store that is well."""

@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# What containerd itself says: how it reads a configuration, and whether it is well.
+
+# dump FILE: as containerd reads it, on standard output.
+dump() { containerd --config "$1" config dump; }
+
+# compared DUMP: without what may differ: imports, the disabled store, proxy plugins, the list of differs, and CRI's folder of
+# hosts.
+compared() {
+  awk '/^[ \t]*\[/ { ours = /^[ \t]*\[proxy_plugins/ || /io\.containerd\.service\.v1\.diff-service/ } !ours' "$1" |
+    sed -E 's/^[ \t]+//; /^$/d; /^imports =/d; /^disabled_plugins =/d; /^config_path =/d'
+}
+
+# has_cri DUMP: whether there is a kubelet's side to it.
+has_cri() {
+  ! grep -qE '^disabled_plugins = .*["'\''](io\.containerd\.)?(grpc\.v1\.cri|cri\.v1\.images)["'\'']' "$1" &&
+    grep -qE 'io\.containerd\.(grpc\.v1\.cri|cri\.v1\.images)["'\'']\.registry\]' "$1"
+}
+
+# cri_hosts_path DUMP: CRI's config_path, folders with colons between them.
+cri_hosts_path() {
+  local plugin
+  for plugin in io.containerd.cri.v1.images io.containerd.grpc.v1.cri; do
+    value "$1" "plugins.\"$plugin\".registry" config_path | grep . && return
+  done
+  return 0
+}
+
+# ask ...: `ctr`, but not for its ten seconds where nobody listens.
+ask() { [ -S "$socket" ] && timeout 10 ctr --address "$socket" --connect-timeout 2s "$@" 2> /dev/null; }
+
+# snapshots_with NAME: how many there are with this snapshotter, in all namespaces; fails where containerd does not run.
+snapshots_with() {
+  local namespace namespaces count=0
+  namespaces=$(ask namespaces ls -q) || return 1
+  for namespace in $namespaces; do
+    count=$((count + $(ask --namespace "$namespace" snapshots --snapshotter "$1" ls | tail -n +2 | wc -l)))
+  done
+  echo "$count"
+}
+
+# plugins: "type name" of every plugin that is well; nothing where containerd does not run.
+plugins() { ask plugins ls | awk '$NF == "ok" { print $1, $2 }' | sort; }
+
+has_store() { grep -q "^io\.containerd\.content\.v1 $1" <<< "$2"; }
+
+# answers STORE: containerd has come up with this content store, and nothing that was well is not.
+answers() {
+  local i found='' lost
+  for ((i = 0; i < 60; i++)); do
+    found=$(plugins || true)
+    if has_store "$1" "$found"; then break; fi
+    sleep 0.5
+  done
+  has_store "$1" "$found" || { say "containerd has no content store '$1' that is well"; return 1; }
+  lost=$(comm -23 <(grep -v '^io.containerd.content.v1 ' <<< "$plugins_before" || true) <(echo "$found"))
+  [ -z "$lost" ] || { say "no longer well: $lost"; return 1; }
+  ask content ls -q > /dev/null || { say "the content store does not answer"; return 1; }
+}
