@@ -125,12 +125,13 @@ wan_tests() {
 }
 
 section "packages"
-packaging/install-dependencies.sh build run demo test || { echo "0 passed, 1 failed"; exit 1; }
+packaging/install-dependencies.sh build run demo test package || { echo "0 passed, 1 failed"; exit 1; }
 [ -d /var/lib/apt/lists ] && apt-get indextargets --format '$(LABEL)' | grep -qx Debian || apt-get update -qq
 
 section "format and scripts"
 check "clang-format" sh -c "find adaptive plugin tests -name '*.h' -o -name '*.cpp' | xargs clang-format --dry-run --Werror"
 check "shell syntax" sh -c "for f in \$(find packaging tests -name '*.sh'); do bash -n \"\$f\" || exit 1; done"
+check "shellcheck" tests/shellcheck.sh
 
 section "other containerd versions"
 check "containerd packages" tests/integration/harness/debs.sh build/containerd trixie forky
@@ -159,7 +160,11 @@ if build release; then
   else
     integration_tests release
   fi
-  if ! $quick; then wan_tests; fi
+  if ! $quick; then
+    section "the package in a clean Debian, and Kubernetes manifests"
+    run_pytest release packaging tests/packaging
+    wan_tests
+  fi
 fi
 
 for preset in "${sanitizers[@]}"; do

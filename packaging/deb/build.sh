@@ -38,10 +38,14 @@ for program in pacelined paceline; do
   strip --strip-unneeded --remove-section=.comment --remove-section=.note "$tree/usr/bin/$program"
 done
 install -D -m 0755 packaging/node/node-setup "$tree/usr/libexec/paceline/node-setup"
+for part in packaging/node/*.sh; do file "$part" "usr/libexec/paceline/${part##*/}"; done
 for drop_in in packaging/containerd/*.toml; do file "$drop_in" "usr/share/paceline/containerd/${drop_in##*/}"; done
 file packaging/systemd/pacelined.service lib/systemd/system/pacelined.service
 file packaging/deb/config.toml etc/paceline/config.toml
-for page in README.md docs/*.md; do file "$page" "usr/share/doc/paceline/${page##*/}"; done
+file packaging/deb/lintian-overrides usr/share/lintian/overrides/paceline
+file README.md usr/share/doc/paceline/README.md
+for page in docs/*.md docs/platforms/*.md; do file "$page" "usr/share/doc/paceline/$page"; done
+for manifest in packaging/kubernetes/*; do file "$manifest" "usr/share/doc/paceline/packaging/kubernetes/${manifest##*/}"; done
 
 mkdir -p "$tree/usr/share/bash-completion/completions" "$tree/usr/share/man/man1" "$tree/usr/share/man/man8"
 "$bin/paceline" completion bash > "$tree/usr/share/bash-completion/completions/paceline"
