@@ -90,7 +90,7 @@ Version: $version
 Architecture: $architecture
 Maintainer: $maintainer
 Installed-Size: $(du -k -s --apparent-size "$tree" | cut -f1)
-Depends: $depends, ca-certificates
+Depends: $depends, ca-certificates, procps
 Recommends: containerd (>= 1.6)
 Section: admin
 Priority: optional

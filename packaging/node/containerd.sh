@@ -44,7 +44,7 @@ plugins() { ask plugins ls | awk '$NF == "ok" { print $1, $2 }' | sort; }
 
 has_store() { grep -q "^io\.containerd\.content\.v1 $1" <<< "$2"; }
 
-# answers STORE: containerd has come up with this content store, and nothing that was well is not.
+# answers STORE: containerd has come up with this content store, and nothing that was well, and is not ours, is not.
 answers() {
   local i found='' lost
   for ((i = 0; i < 60; i++)); do
@@ -53,7 +53,7 @@ answers() {
     sleep 0.5
   done
   has_store "$1" "$found" || { say "containerd has no content store '$1' that is well"; return 1; }
-  lost=$(comm -23 <(grep -v '^io.containerd.content.v1 ' <<< "$plugins_before" || true) <(echo "$found"))
+  lost=$(comm -23 <(grep -v -e '^io.containerd.content.v1 ' -e ' paceline' <<< "$plugins_before" || true) <(echo "$found"))
   [ -z "$lost" ] || { say "no longer well: $lost"; return 1; }
   ask content ls -q > /dev/null || { say "the content store does not answer"; return 1; }
 }

@@ -19,21 +19,28 @@ def base():
 
 
 class Debian:
-    """What apt downloads is kept for the next one, since the archive is not what is tested."""
+    """What apt downloads is kept for the next one, since the archive is not what is tested; its lists are as new as this run."""
+
+    lists_are_new = False
 
     def __init__(self, directory):
-        lower, self.directory, downloads = base(), pathlib.Path(directory), CACHE / "downloads"
+        lower, self.directory = base(), pathlib.Path(directory)
         self.directory.mkdir(parents=True)
-        downloads.mkdir(exist_ok=True)
+        for kept in ("archives", "lists"):
+            (CACHE / kept / "partial").mkdir(parents=True, exist_ok=True)
         self.files = self.directory / "root"
         script = (f"mount -t tmpfs none {self.directory} && cd {self.directory} && mkdir upper work root packages && "
                   f"mount -t overlay -o lowerdir={lower},upperdir=upper,workdir=work none root && "
                   "mount -t proc none root/proc && mount --rbind /dev root/dev && "
-                  f"mount --bind {downloads} root/var/cache/apt/archives && mkdir root/packages && touch ready && "
+                  f"mount --bind {CACHE}/archives root/var/cache/apt/archives && "
+                  f"mount --bind {CACHE}/lists root/var/lib/apt/lists && mkdir root/packages && touch ready && "
                   "exec sleep infinity")
         self.holder = Process(["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
                               self.directory.parent / f"{self.directory.name}.log")
         self.holder.wait_until(lambda: self.seen(self.directory / "ready").exists(), "the clean Debian")
+        if not Debian.lists_are_new:
+            self.run("apt-get", "-q", "update")
+            Debian.lists_are_new = True
 
     def seen(self, path):
         """A path inside the namespace, as seen from here."""
