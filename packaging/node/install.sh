@@ -210,6 +210,7 @@ do_install() {
   plan_install
   settle
   if $dry_run; then show; return; fi
+  our_folders | sweep
   if [ ${#changes[@]} -gt 0 ]; then
     say "containerd $containerd_version, $config:"
     keep_backup

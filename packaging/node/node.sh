@@ -11,6 +11,9 @@ unit_drop_in=/etc/systemd/system/containerd.service.d/paceline.conf
 default_certs=/etc/containerd/certs.d
 import="$drop_ins/paceline*.toml"        # No one else's files: they may lie there unused.
 
+# Every folder that this command writes into, but for hosts folders elsewhere.
+our_folders() { dirname "$config" "$daemon_config" "$drop_in" "$unit_drop_in" "$default_certs"; }
+
 has_systemd() { [ -d /run/systemd/system ] && command -v systemctl > /dev/null; }
 reload_systemd() { if has_systemd; then systemctl daemon-reload; fi; }
 

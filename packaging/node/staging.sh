@@ -57,6 +57,14 @@ put() {
   mv -f "$part" "$to"
 }
 
+# sweep: what a run that was killed left half written, in the folders on standard input.
+sweep() {
+  local folder
+  while read -r folder; do
+    [ ! -d "$folder" ] || find "$folder" -name '*.paceline-part' -type f -delete
+  done
+}
+
 apply() {
   local file
   for file in "${changes[@]}"; do

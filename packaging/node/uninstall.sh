@@ -49,6 +49,7 @@ do_uninstall() {
   plan_uninstall
   settle
   if $dry_run; then show; return; fi
+  our_folders | sweep
   if [ ${#changes[@]} -gt 0 ]; then apply; else say "Nothing of Paceline's is configured."; fi
   if ! has_systemd; then
     say "There is no systemd here. Restart containerd, then stop pacelined: not the other way round."

@@ -53,9 +53,9 @@ void add_global_options(CLI::App& app, Options& options) {
 }
 
 void add_commands(CLI::App& app, Action& chosen) {
-  for (const auto add : {add_prefetch, add_pulls,  add_status,  add_cancel,    add_blobs,   add_verify,    add_pin,
-                         add_unpin,    add_pins,   add_evict,   add_pins,      add_evict,   add_paths,     add_report,
-                         add_explain,  add_doctor, add_install, add_uninstall, add_version, add_completion}) {
+  for (const auto add :
+       {add_prefetch, add_pulls, add_status, add_cancel, add_blobs, add_verify, add_pin, add_unpin, add_pins, add_evict,
+        add_paths, add_report, add_explain, add_doctor, add_install, add_uninstall, add_version, add_completion}) {
     add(app, chosen);
   }
   for (auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {

@@ -15,4 +15,8 @@ inline std::filesystem::path snapshotter_folder(const Config& config) {
   return config.snapshotter.root.empty() ? config.root / "snapshotter" : config.snapshotter.root;
 }
 
+inline std::filesystem::path records_folder(const Config& config) {
+  return config.records.folder.empty() ? config.root / "records" : config.records.folder;
+}
+
 }  // namespace paceline::config

@@ -35,12 +35,8 @@ constexpr Duration kMirrorGrace = 500ms;
 constexpr Duration kMetricsGrace = 100ms;
 constexpr auto kServerGrace = 2s;
 
-std::filesystem::path records_folder(const config::Config& config) {
-  return config.records.folder.empty() ? config.root / "records" : config.records.folder;
-}
-
 Result<std::unique_ptr<records::RecordStore>> open_records(const config::Config& config) {
-  const auto folder = records_folder(config);
+  const auto folder = config::records_folder(config);
   if (auto made = make_directories(folder); !made) return fail(made.error());
   return records::RecordStore::open(folder / "records.db",
                                     {.records = config.records.max_records, .age = config.records.max_age});
@@ -58,8 +54,8 @@ std::unique_ptr<records::RecordStore> records_if_any(const config::Config& confi
 std::unique_ptr<records::Recorder> make_recorder(const config::Config& config, records::RecordStore* store,
                                                  const Clock& clock) {
   if (store == nullptr) return nullptr;
-  auto file =
-      std::make_unique<records::RecordFile>(records_folder(config) / "records.jsonl", config.records.max_file_bytes);
+  auto file = std::make_unique<records::RecordFile>(config::records_folder(config) / "records.jsonl",
+                                                    config.records.max_file_bytes);
   return std::make_unique<records::Recorder>(store, std::move(file), clock);
 }
 
