@@ -72,7 +72,7 @@ std::string csv_text(const std::string& text) {
   return out + "\"";
 }
 
-Json to_json(const Statistics& values) {
+Json statistics_json(const Statistics& values) {
   Json out = {{"count", values.count}};
   const bool known = values.count > 0;
   out["median_ms"] = known ? Json(values.median) : Json(nullptr);
@@ -109,8 +109,8 @@ std::vector<Json> report_json(const Report& report) {
   for (const ReportRow& row : report.rows) {
     Json json = {{"by", std::string(word(report.by))},
                  {"group", row.group},
-                 {"pull", to_json(row.pull)},
-                 {"cold_start", to_json(row.cold_start)},
+                 {"pull", statistics_json(row.pull)},
+                 {"cold_start", statistics_json(row.cold_start)},
                  {"median_ratio", row.median_ratio > 0 ? Json(row.median_ratio) : Json(nullptr)},
                  {"best", row.best},
                  {"longer_than_best", nullptr}};
