@@ -17,9 +17,9 @@ namespace {
 namespace api = containerd::services::events::v1;
 using namespace std::chrono_literals;
 
-constexpr auto kFirstWait = 1s;
+constexpr auto kFirstWait = 100ms;
 // The daemon starts before containerd does, and the first containers come soon after it: a look costs next to nothing.
-constexpr auto kLongestWait = 5s;
+constexpr std::chrono::milliseconds kLongestWait = 500ms;
 constexpr const char* kCreated = "/containers/create";
 constexpr const char* kStarted = "/tasks/start";
 // An event of these topics is some hundred bytes; a container's spec is not in it.
@@ -61,7 +61,7 @@ ContainerEvents::~ContainerEvents() {
 }
 
 void ContainerEvents::run() {
-  auto wait = std::chrono::duration_cast<std::chrono::seconds>(kFirstWait);
+  std::chrono::milliseconds wait = kFirstWait;
   bool said = false;
   for (;;) {
     std::error_code error;
@@ -75,7 +75,7 @@ void ContainerEvents::run() {
     }
     std::unique_lock lock(mutex_);
     if (wake_.wait_for(lock, wait, [this] { return stopping_; })) return;
-    wait = std::min<std::chrono::seconds>(2 * wait, kLongestWait);
+    wait = std::min(2 * wait, kLongestWait);
   }
 }
 

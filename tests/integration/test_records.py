@@ -73,7 +73,7 @@ def test_a_cold_start_reaches_to_its_first_task(make_node, push, snapshotter):
     assert {"containerd", "start"} <= {phase["name"] for phase in record["phases"]}
     layers = [layer for layer in record["layers"][1:]]
     assert all(layer["verified_ms"] is not None for layer in layers)
-    if snapshotter:
+    if snapshotter and node.containerd.version.major >= 2:  # Before that ctr unpacks by itself, and nothing is unpacked ahead for it.
         assert all(layer["unpack_end_ms"] is not None for layer in layers)
 
 
