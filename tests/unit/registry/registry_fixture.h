@@ -60,8 +60,9 @@ class RegistryTest : public testing::Test {
   ManualClock clock_;
   net::NetworkThread network_{net::NetworkOptions{}};
   HostsDirectory hosts_{{dir_.path() / "certs.d"}};
+  // Longer than a helper takes on a busy machine, shorter than what the tests' helpers sleep.
   CredentialStore credentials_{
-      {dir_.path() / "config.json"}, CredentialHelper(dir_.path().string(), std::chrono::milliseconds(500)), clock_};
+      {dir_.path() / "config.json"}, CredentialHelper(dir_.path().string(), std::chrono::seconds(30)), clock_};
   TokenService tokens_{network_, clock_, quick()};
   Registries registries_{RegistryContext{network_, hosts_, credentials_, tokens_, clock_, quick()}};
 };
