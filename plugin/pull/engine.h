@@ -137,6 +137,8 @@ class TransferEngine final : public RangeStreamOwner {
   void housekeeping();
 
   // What records are made of (engine_trace.cpp)
+  /// Null for a pull that keeps no record.
+  [[nodiscard]] PullTrace* trace_of(PullKey pull) const;
   void trace_path(Path& path, const net::TcpSample& sample);
   void trace_throttled(Path& path, bool burst);
   void mark_mixed(Path& path, PullKey newcomer);

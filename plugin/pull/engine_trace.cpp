@@ -3,6 +3,11 @@
 
 namespace paceline::pull {
 
+PullTrace* TransferEngine::trace_of(PullKey pull) const {
+  const auto terms = terms_.find(pull);
+  return terms == terms_.end() ? nullptr : terms->second.trace.get();
+}
+
 void TransferEngine::trace_path(Path& path, const net::TcpSample& sample) {
   if (terms_.empty()) return;
   const auto state = path.controller();
@@ -17,11 +22,11 @@ void TransferEngine::trace_path(Path& path, const net::TcpSample& sample) {
   look.segments = sample.segments_in;
   look.out_of_order = sample.out_of_order;
   for (const PullKey pull : path.pulls()) {
-    const auto terms = terms_.find(pull);
-    if (terms == terms_.end() || !terms->second.trace) continue;
+    PullTrace* trace = trace_of(pull);
+    if (trace == nullptr) continue;
     const auto* planner = path.planner(pull);
     look.streams_pace = planner != nullptr ? planner->pace(now()) : adaptive::Pace{};
-    terms->second.trace->look(path.host(), look);
+    trace->look(path.host(), look);
   }
 }
 
@@ -29,8 +34,7 @@ void TransferEngine::trace_throttled(Path& path, bool burst) {
   // Refused together, they ask for one and the same silence.
   const auto silence = burst ? Duration{0} : path.silence().left(now());
   for (const PullKey pull : path.pulls()) {
-    const auto terms = terms_.find(pull);
-    if (terms != terms_.end() && terms->second.trace) terms->second.trace->throttled(path.host(), silence);
+    if (PullTrace* trace = trace_of(pull)) trace->throttled(path.host(), silence);
   }
 }
 
@@ -40,8 +44,7 @@ void TransferEngine::mark_mixed(Path& path, PullKey newcomer) {
   auto pulls = path.pulls();
   pulls.push_back(newcomer);
   for (const PullKey pull : pulls) {
-    const auto terms = terms_.find(pull);
-    if (terms != terms_.end() && terms->second.trace) terms->second.trace->set_mixed();
+    if (PullTrace* trace = trace_of(pull)) trace->set_mixed();
   }
 }
 

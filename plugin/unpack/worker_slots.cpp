@@ -4,6 +4,10 @@ namespace paceline::unpack {
 
 void WorkerSlots::enter(Rank rank) {
   std::unique_lock lock(mutex_);
+  await_turn(lock, rank);
+}
+
+void WorkerSlots::await_turn(std::unique_lock<std::mutex>& lock, Rank rank) {
   const auto place = waiting_.insert(rank);
   contested_ = true;
   changed_.wait(lock, [&] { return free_ > 0 && *waiting_.begin() == rank; });
@@ -37,12 +41,12 @@ std::size_t WorkerSlots::waiting() const {
 
 void WorkerSlots::give_way(Rank rank) {
   if (!contested_.load(std::memory_order_relaxed)) return;
-  {
-    const std::lock_guard lock(mutex_);
-    if (waiting_.empty() || *waiting_.begin() >= rank) return;
-  }
-  leave();
-  enter(rank);
+  std::unique_lock lock(mutex_);
+  if (waiting_.empty() || *waiting_.begin() >= rank) return;
+  // Under one lock: or else one of a higher rank might slip in before this one waits again.
+  ++free_;
+  changed_.notify_all();
+  await_turn(lock, rank);
 }
 
 }  // namespace paceline::unpack

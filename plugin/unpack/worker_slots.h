@@ -28,6 +28,8 @@ class WorkerSlots {
   [[nodiscard]] std::size_t waiting() const;
 
  private:
+  void await_turn(std::unique_lock<std::mutex>& lock, Rank rank);
+
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   unsigned free_;

@@ -1,6 +1,6 @@
 // Unpacks layers into OUT/0, OUT/1, … (bottom layer first), several at once, then finishes them in order, and prints
 // what it cost. Also the engine's command line for tests/integration/test_unpack_fidelity.py.
-// usage: unpack_bench [--jobs N] [--cores N] [--buffer BYTES] OUT LAYER…
+// usage: unpack_bench [--jobs N] [--cores N] [--buffer BYTES] OUT LAYER…      (--cores 0: no slots, and no helpers)
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -61,7 +61,7 @@ bool parse(int count, char** values, Arguments& arguments) {
   return true;
 }
 
-Status unpack(const Arguments& arguments, std::size_t index, paceline::unpack::WorkerSlots& slots, Layer& layer) {
+Status unpack(const Arguments& arguments, std::size_t index, paceline::unpack::WorkerSlots* slots, Layer& layer) {
   const std::filesystem::path folder = std::filesystem::path(arguments.out) / std::to_string(index);
   if (auto status = paceline::make_directories(folder); !status) return status;
   auto opened = paceline::open_file(folder, O_RDONLY | O_DIRECTORY);
@@ -73,7 +73,7 @@ Status unpack(const Arguments& arguments, std::size_t index, paceline::unpack::W
   paceline::unpack::Options options;
   options.bottom = index == 0;
   options.buffer_bytes = arguments.buffer_bytes;
-  options.slots = &slots;
+  options.slots = slots;
   auto unpacked = paceline::unpack::unpack_layer(source, "", std::nullopt, layer.folder.get(), options);
   if (!unpacked) return paceline::fail(unpacked.error().context(arguments.layers[index]));
   layer.unpacked = std::move(*unpacked);
@@ -89,7 +89,7 @@ bool unpack_all(const Arguments& arguments, std::vector<Layer>& layers) {
   for (unsigned i = 0; i < arguments.jobs; ++i) {
     threads.emplace_back([&] {
       for (std::size_t index = next++; index < layers.size() && !failed; index = next++) {
-        auto status = unpack(arguments, index, slots, layers[index]);
+        auto status = unpack(arguments, index, arguments.cores > 0 ? &slots : nullptr, layers[index]);
         if (status) continue;
         std::cerr << status.error().to_string() + "\n";
         failed = true;

@@ -43,6 +43,17 @@ def on_own_port(host):
     return configure
 
 
+def node_with_an_image(host, version, on_own_port, push):
+    """A containerd that runs without us: its image, and the node's files."""
+    pushed = push()
+    on_own_port()
+    host.write("/etc/containerd/config.toml", plain_config(version))
+    untouched = host.files()
+    host.run("systemctl", "start", "containerd")
+    host.pull(pushed.reference)
+    return pushed, untouched
+
+
 def test_install_pull_run_uninstall(host, version, on_own_port, push):
     before, with_paceline, after = push(), push(), push()
     on_own_port()
@@ -223,12 +234,7 @@ def test_a_store_of_its_own_would_hide_the_images(host, version, on_own_port):
 
 @pytest.mark.parametrize("unit, says", [("pacelined", "pacelined does not start"), ("containerd", "did not come up well")])
 def test_what_does_not_start_leaves_the_node_as_it_was(host, version, on_own_port, push, unit, says):
-    pushed = push()
-    on_own_port()
-    host.write("/etc/containerd/config.toml", plain_config(version))
-    untouched = host.files()
-    host.run("systemctl", "start", "containerd")
-    host.pull(pushed.reference)
+    pushed, untouched = node_with_an_image(host, version, on_own_port, push)
     host.break_unit(unit)
     said = host.setup("install", "--now", check=False)
     assert said.returncode == 1 and says in said.stderr
@@ -248,12 +254,7 @@ PATH=${{PATH#*:}} exec {real} "$@"  # What systemctl's stand-in calls is not a s
 @pytest.mark.one_version
 @pytest.mark.parametrize("verb", ["install", "uninstall"])
 def test_killed_at_every_step_it_leaves_a_node_that_works(host, version, on_own_port, push, verb):
-    pushed = push()
-    on_own_port()
-    host.write("/etc/containerd/config.toml", plain_config(version))
-    untouched = host.files()
-    host.run("systemctl", "start", "containerd")
-    host.pull(pushed.reference)
+    pushed, untouched = node_with_an_image(host, version, on_own_port, push)
     systemctl = host.bin / "systemctl.real"
     (host.bin / "systemctl").rename(systemctl)
     count, step, booted = host.directory / "steps", 0, []
