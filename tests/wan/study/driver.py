@@ -8,8 +8,6 @@ import threading
 import time
 import traceback
 
-from .cells import wire_limit_seconds
-from .results import key_of
 from .schedule import Admission, simulated_seconds
 from .site import Site, Stopped
 
@@ -25,12 +23,17 @@ def clock(seconds):
 
 
 class Driver:
-    def __init__(self, jobs, systems, images, results, images_directory, work, budget_cores, lanes, minutes=None, say=print):
+    """`images`: job.cell.image → what a system's run() wants of an image. `results`: keep(job, image,
+    measured) and keep_failure(job, pull, error). `site_type`: a Site."""
+
+    def __init__(self, jobs, systems, images, results, images_directory, work, budget_cores, lanes, minutes=None, say=print,
+                 first_lane=FIRST_LANE, site_type=Site):
         self.queue, self.systems, self.images, self.results = list(jobs), systems, images, results
         self.admission = Admission(budget_cores, lanes)
         self.say, self.lanes, self.budget = say, lanes, budget_cores
         self.stop = threading.Event()
         self._images_directory, self._work = images_directory, pathlib.Path(work)
+        self._first_lane, self._site_type = first_lane, site_type
         self._setup = threading.Semaphore(SETUPS_AT_ONCE)
         self._deadline = time.monotonic() + 60 * minutes if minutes else None
         self._ended = queue.Queue()
@@ -75,7 +78,7 @@ class Driver:
     def _new_site(self):
         index = self._next_site
         self._next_site += 1
-        return Site(FIRST_LANE + index, self._work / f"site-{index}", self._images_directory, self._setup, self.stop)
+        return self._site_type(self._first_lane + index, self._work / f"site-{index}", self._images_directory, self._setup, self.stop)
 
     def _work_on(self, job, site):
         error, measured = None, []
@@ -106,8 +109,7 @@ class Driver:
             site.close()  # Its processes or its link may be what failed: the next job gets a new one.
         image = self.images[job.cell.image]
         for one in measured:
-            key = key_of(job.cell, job.system, job.setting, one.pull, job.rep)
-            self.results.add(key, job.cell, wire_limit_seconds(image.bytes, job.cell.rate, job.cell.rtt_ms), one, image.bytes)
+            self.results.keep(job, image, one)
         if error is not None and self.stop.is_set():
             return  # Ctrl-C reaches the links and the daemons too: what they say then is no failure.
         self.finished += 1
@@ -118,7 +120,7 @@ class Driver:
             self.failures += 1
             self._failed[job.cell, job.system, job.setting] += 1
             missing = job.pulls[len(measured):] or job.pulls[-1:]
-            self.results.fail(key_of(job.cell, job.system, job.setting, missing[0], job.rep), error)
+            self.results.keep_failure(job, missing[0], error)
         self._report(job, measured, error)
 
     def _report(self, job, measured, error):

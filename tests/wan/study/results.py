@@ -4,6 +4,8 @@ import csv
 import datetime
 import threading
 
+from .cells import wire_limit_seconds
+
 KEY = ("grid", "rate", "rtt_ms", "loss_pct", "cap", "image", "system", "setting", "pull", "rep")
 COLUMNS = ("grid", "rate", "rtt_ms", "loss_pct", "cap", "image", "bytes", "system", "setting", "pull", "rep", "seconds",
            "wire_limit_seconds", "streams_mean", "streams_last", "retrans_pct", "load1")
@@ -69,6 +71,13 @@ class Results:
     def done(self, key):
         with self._lock:
             return key in self._done
+
+    def keep(self, job, image, measured):
+        key = key_of(job.cell, job.system, job.setting, measured.pull, job.rep)
+        self.add(key, job.cell, wire_limit_seconds(image.bytes, job.cell.rate, job.cell.rtt_ms), measured, image.bytes)
+
+    def keep_failure(self, job, pull, error):
+        self.fail(key_of(job.cell, job.system, job.setting, pull, job.rep), error)
 
     def add(self, key, cell, wire_limit, measured, total_bytes):
         """Keeps a pull, unless it has a row already (a job of two pulls that was cut off between them)."""

@@ -72,16 +72,22 @@ class Site:
     def _open(self, spec):
         remove(self.directory)
         self.directory.mkdir(parents=True)
-        self._lane = Lane(spec, index=self.index, directory=self.directory / "lane")
+        self._lane = self._make_lane(spec)
         self._lane.__enter__()
         self.enter = self._lane.enter_client
         self._registry = Registry(
-            self.directory / "registry", "", data=self._images_directory / "registry", address=self._lane.server_ip, port=PORT,
+            self.directory / "registry", "", data=self._images_directory / "registry", address=self._lane.server_ip, port=self._port(),
             enter=self._lane.enter_server, log="/dev/null")
+
+    def _make_lane(self, spec):
+        return Lane(spec, index=self.index, directory=self.directory / "lane")
+
+    def _port(self):
+        return PORT
 
     @property
     def host(self):
-        return f"{self._lane.server_ip}:{PORT}"
+        return self._registry.host
 
     def close(self):
         if self._registry:

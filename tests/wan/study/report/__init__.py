@@ -1,11 +1,15 @@
 """From the rows of a study to its page: pulls.py reads, maths.py compares, sections.py words it, plots.py draws, page.py and
-markdown.py write."""
+markdown.py write. What other studies' reports share: parts.py, drawing.py, page.py, markdown.py."""
 
 import csv
 import json
 
 from . import markdown, page, plots, sections
 from .pulls import Pulls
+
+TITLE = "Pulls on an emulated WAN"
+SOURCE = ("Written by `tests/wan/study/run.sh report` from [concurrency.csv](concurrency.csv); plots, spreads and wire limits are in "
+          "[concurrency.html](concurrency.html).")
 
 
 def _json_beside(csv_path, name):
@@ -34,6 +38,6 @@ def write_report(csv_path, out):
     parts = sections.all_of(context)
     out.mkdir(parents=True, exist_ok=True)
     written = [out / "concurrency.html", out / "concurrency.md"]
-    written[0].write_text(page.render(parts, plots.figures(pulls)))
-    written[1].write_text(markdown.render(parts))
+    written[0].write_text(page.render(TITLE, parts, plots.figures(pulls)))
+    written[1].write_text(markdown.render(TITLE, SOURCE, parts))
     return written

@@ -12,9 +12,9 @@ def _table(table):
     return "\n".join(lines)
 
 
-def render(parts):
-    blocks = ["# Pulls on an emulated WAN", "Written by `tests/wan/study/run.sh report` from [concurrency.csv](concurrency.csv); plots, "
-              "spreads and wire limits are in [concurrency.html](concurrency.html)."]
+def render(title, source, parts):
+    """`source`: a sentence on where this comes from."""
+    blocks = [f"# {title}", source]
     for part in parts:
         if not part.page_only:
             blocks += [f"## {part.title}", *part.text, *map(_table, part.tables)]

@@ -43,7 +43,9 @@ def _part(part, figures):
     return f"<h2>{html.escape(part.title)}</h2>\n" + "\n".join(map(_text, part.text)) + drawn + inside
 
 
-def render(parts, figures):
+def render(title, parts, figures):
+    """`figures`: a part's `figures` → [SVG]."""
     body = "\n".join(_part(part, figures) for part in parts)
-    return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Pulls on an emulated WAN</title>'
-            f"<style>{STYLE}</style></head>\n<body><h1>Pulls on an emulated WAN</h1>\n{body}\n</body></html>\n")
+    title = html.escape(title)
+    return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+            f"<style>{STYLE}</style></head>\n<body><h1>{title}</h1>\n{body}\n</body></html>\n")

@@ -1,12 +1,9 @@
 """The paper's Figures 3–5: one a place, pull time over the number of layers at once. Without matplotlib there are none."""
 
-import io
-import re
 import statistics
-import sys
 
 from ..cells import PAPER_RTTS
-from . import maths
+from . import drawing, maths
 from .pulls import FIXED
 
 SIZES = {"equal-10MB": ("10 MB", "#0b57a4"), "equal-100MB": ("100 MB", "#b4540a"), "equal-500MB": ("500 MB", "#2f7d32")}
@@ -14,13 +11,8 @@ SIZES = {"equal-10MB": ("10 MB", "#0b57a4"), "equal-100MB": ("100 MB", "#b4540a"
 
 def figures(pulls):
     """Part → [SVG]."""
-    try:
-        import matplotlib
-    except ImportError:
-        print("no plots: python3-matplotlib is not installed", file=sys.stderr)
+    if not drawing.ready():
         return {}
-    matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "paceline"  # The same rows make the same file.
     places = [(rtt, place) for rtt, place in PAPER_RTTS.items() if any(cell.rtt_ms == rtt for cell in pulls.cells("paper"))]
     return {"paper": [_place(pulls, rtt, place) for rtt, place in places]}
 
@@ -54,11 +46,4 @@ def _place(pulls, rtt, place):
              xticks=range(1, 11))
     axes.grid(alpha=0.25, which="both")
     axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.01, 0.5))
-    out = io.StringIO()
-    figure.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
-    pyplot.close(figure)
-    # Inline SVG shares one name space: each figure's ids get its own prefix.
-    svg = out.getvalue()
-    svg = svg[svg.index("<svg"):]
-    svg = re.sub(r'id="([^"]+)"', rf'id="p{rtt}-\1"', svg)
-    return re.sub(r'(url\(#|href="#)', rf'\g<1>p{rtt}-', svg)
+    return drawing.inline_svg(figure, f"p{rtt}")

@@ -1,27 +1,12 @@
-"""The report's parts, as headings, sentences and tables that page.py and markdown.py write each in its own way."""
+"""What the report of this study says, part by part."""
 
 import collections
 import dataclasses
 import statistics
 
 from . import maths
+from .parts import Part, Table
 from .pulls import FIXED
-
-
-@dataclasses.dataclass
-class Table:
-    head: list
-    rows: list  # of lists of text; a text that begins with "!" is marked as a miss
-
-
-@dataclasses.dataclass
-class Part:
-    title: str
-    text: list = dataclasses.field(default_factory=list)
-    tables: list = dataclasses.field(default_factory=list)
-    figures: str = ""       # which figures of plots.py belong here
-    page_only: bool = False  # too long for the summary
-    folded: bool = False
 
 
 @dataclasses.dataclass

@@ -82,9 +82,12 @@ class Containerd21(Containerd16):
         if not setting.startswith("ranged"):
             yield from super().run(site, image, setting, timeout, expected)
             return
-        config = RANGED.format(streams=setting.removeprefix("ranged:"))
+        yield self.transfer(site, image, timeout, expected, RANGED.format(streams=setting.removeprefix("ranged:")))
+
+    def transfer(self, site, image, timeout, expected, config=""):
+        """A pull by the transfer service, with `config` for it."""
         with site.scratch(self.name) as directory, _running(site, directory, self.suite, extra_config=config) as daemon:
-            yield by_link(site.time(_ctr(daemon, image.reference(site.host), local=False), timeout, expected))
+            return by_link(site.time(_ctr(daemon, image.reference(site.host), local=False), timeout, expected))
 
 
 class PacelineContainerd(System):
