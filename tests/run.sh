@@ -118,10 +118,11 @@ integration_tests() {  # integration_tests PRESET [PYTEST ARGUMENTS...]
 }
 
 wan_tests() {
-  section "emulated wide-area link, and the study in small"
-  run_pytest release wan tests/wan
+  section "emulated wide-area link, and the studies in small"
+  run_pytest release wan tests/wan tests/images/tests
   check "contention --quick" tests/wan/contention/run.sh --quick
   if check "study --quick" tests/wan/study/run.sh run --quick; then tail -n 1 "$logs/study---quick.log"; fi
+  if check "images --quick" tests/images/run.sh run --quick; then tail -n 1 "$logs/images---quick.log"; fi
 }
 
 section "packages"
