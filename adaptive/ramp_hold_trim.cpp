@@ -13,6 +13,11 @@ using std::chrono::milliseconds;
 constexpr unsigned kPriorStreams = 6;
 constexpr double kPriorRttSeconds = 0.020;
 constexpr unsigned kPriorMost = 16;
+// More than these only where the path itself has asked for it: a ramp that doubles to 32 comes too late to see a queue
+// that the earlier ones fill, and loses 2 to 6 % [measured].
+constexpr unsigned kUnprovenMost = 16;
+constexpr int kBeyondEpochs = 6;  // hold epochs that must be left for it
+constexpr double kBeyondStep = 1.25;
 constexpr std::uint64_t kSmallImage = 16'000'000;
 constexpr unsigned kSmallImageStreams = 10;
 constexpr std::uint64_t kLeastBytesPerStream = 256U << 10U;
@@ -36,7 +41,8 @@ constexpr double kGain = 1.1;        // more than noise
 constexpr double kTrialLoss = 0.95;  // less than this of the old goodput: the trial cost too much
 constexpr double kWeak = 0.7;        // goodput that says "the path changed"
 constexpr unsigned kPatience = 3;    // epochs
-constexpr unsigned kTrimFloor = 4;   // fills about 92 % of a link
+constexpr unsigned kPatienceMost = 48;
+constexpr unsigned kTrimFloor = 4;  // fills about 92 % of a link
 // A trial that fails costs a long path some RTT of a quarter of its streams: up to 1 s of a 6 s pull at 150 ms
 // [measured].
 constexpr int kTrialEpochs = 16;
@@ -50,6 +56,10 @@ constexpr double kLossyReorder = 0.06;  // rcv_ooopack share that goes with abou
 constexpr double kProbeStep = 1.5;
 constexpr double kProbeShare = 0.5;
 constexpr unsigned kProbeGapFirst = 8, kProbeGapMost = 128;
+// What it is decided by: enough bytes of each stream, even at a cap of 1 Mbps, not to take a late wake-up for a full
+// path [measured: 60 ms at 5 Mbps a stream did, on a busy machine].
+constexpr Duration kProbeEpochFloor = milliseconds(200);
+constexpr unsigned kSettleMost = 6;  // epochs that streams which do not deliver yet are waited for
 
 constexpr double kThrottleCut = 0.7;
 constexpr Duration kCoolFloor = std::chrono::seconds(1);
@@ -71,6 +81,9 @@ unsigned RampHoldTrim::limit() const {
   return ceiling_ == 0 ? limits_.max_streams : std::clamp(ceiling_, 1U, limits_.max_streams);
 }
 
+/// Up to where n may grow without having seen that more streams than usual bring more.
+unsigned RampHoldTrim::usual_limit() const { return beyond_ ? limit() : std::min(limit(), kUnprovenMost); }
+
 Decision RampHoldTrim::initial(const PathFacts& facts) {
   const unsigned before = n_;
   const Duration rtt = sane(facts.rtt);
@@ -81,7 +94,9 @@ Decision RampHoldTrim::initial(const PathFacts& facts) {
   first_bytes_.reset();
   gap_ = kGapFirst;
   probe_gap_ = kProbeGapFirst;
+  patience_ = kPatience;
   since_ = stood_ = 0;
+  beyond_ = false;
   enter_ramp();
 
   const double stretch = std::sqrt(seconds(rtt) / kPriorRttSeconds);
@@ -105,6 +120,7 @@ Decision RampHoldTrim::initial(const PathFacts& facts) {
       v = std::round(v + confidence * (facts.profile->streams - v));
       size_limited_ = false;
       last_reason_ = Reason::kInitialProfile;
+      beyond_ = v > kUnprovenMost;
     }
   }
   n_ = static_cast<unsigned>(std::clamp<double>(v, 1, limit()));
@@ -173,14 +189,21 @@ Reason RampHoldTrim::evaluate(const Observation& o) {
   return Reason::kIdle;
 }
 
+/// Whether the rest of the pull is worth the streams that asking takes.
+bool RampHoldTrim::may_ask_for_more(const Epoch& e) const {
+  return !e.late && n_ < limit() && (n_ < kUnprovenMost || !e.near_end);
+}
+
+/// A stream shows what it brings within one epoch of the ramp.
+bool RampHoldTrim::near() const { return kRampEpochRtts * base_ < kRampEpochFloor; }
+
 /// On a near path a config that arrives ahead of the layers, or the first stream of many, says nothing of what n
 /// streams bring. Streams that the host never answers are waited for no longer than an epoch. On a far path that would
 /// be too long, and more streams help through slow start.
 bool RampHoldTrim::has_begun(const Observation& o) {
   if (o.bytes == b0_ && !first_bytes_) return false;
   if (!first_bytes_) first_bytes_ = o.now;
-  const bool near = kRampEpochRtts * base_ < kRampEpochFloor;
-  return !near || 2 * o.delivering >= o.active || o.now - *first_bytes_ >= kRampEpochFloor;
+  return !near() || 2 * o.delivering >= o.active || o.now - *first_bytes_ >= kRampEpochFloor;
 }
 
 Reason RampHoldTrim::throttle(const Observation& o, std::uint64_t refused) {
@@ -223,17 +246,21 @@ Reason RampHoldTrim::raise_ceiling(const Observation& o) {
 }
 
 Reason RampHoldTrim::ramp(const Observation& o, const Epoch& e) {
+  if (near() && !all_deliver(o) && ++waited_ < kSettleMost) {
+    begin_epoch(o);
+    return Reason::kRampSettle;
+  }
   const bool flat = n1_ > 0 && e.goodput < kGain * g1_;
-  const bool stuck = n2_ > 0 && e.goodput < kGain * g2_;
-  if (!e.queue && !stuck && !e.late && n_ < limit()) {
+  const bool stuck = (n2_ > 0 && e.goodput < kGain * g2_) || (near() && flat);
+  if (!e.queue && !stuck && !e.late && n_ < usual_limit()) {
     n2_ = n1_;
     g2_ = g1_;
     n1_ = n_;
     g1_ = e.goodput;
-    set(2.0 * n_, o);
+    set(std::min<double>(2.0 * n_, usual_limit()), o);
     return Reason::kRampDouble;
   }
-  if (e.queue && !flat && !e.late && n_ < limit()) {
+  if (e.queue && !flat && may_ask_for_more(e)) {
     enter_probe();
     begin_epoch(o);
     return Reason::kRampSettle;
@@ -246,7 +273,7 @@ Reason RampHoldTrim::ramp(const Observation& o, const Epoch& e) {
   } else if (e.queue && n_ < limit()) {
     reason = Reason::kRampQueue;
   } else if (stuck) {
-    back = n2_;
+    back = near() && flat ? n1_ : n2_;
     reason = Reason::kRampFlat;
   } else if (e.late) {
     reason = Reason::kRampLate;
@@ -261,31 +288,54 @@ Reason RampHoldTrim::ramp(const Observation& o, const Epoch& e) {
 
 Reason RampHoldTrim::probe(const Observation& o, const Epoch& e) {
   if (e.late) return end_probe(n_, Reason::kRampLate, o);
-  if (!e.queue) {  // It has drained: nothing to ask any more.
+  const bool first = probe_n_ == 0;
+  if (first && !e.queue) {  // It has drained: nothing to ask any more.
     enter_ramp();
     return ramp(o, e);
   }
-  if (!std::exchange(settled_, true)) {  // New streams were still connecting, or in slow start.
+  if (!settled_) {  // New streams were still connecting, or in slow start.
+    settled_ = all_deliver(o) || ++waited_ >= kSettleMost;
     begin_epoch(o);
     return Reason::kRampSettle;
   }
-  const bool first = probe_n_ == 0;
   if (!first) {
     const double gain = e.goodput / probe_g_;
     const double proportional = static_cast<double>(n_) / probe_n_;
     if (gain < 1 + kProbeShare * (proportional - 1)) {
-      probe_gap_ = std::min(kProbeGapMost, 4 * probe_gap_);
-      return gain < kGain ? end_probe(probe_n_, Reason::kRampQueueFlat, o) : end_probe(n_, Reason::kRampQueue, o);
+      // The first one judges a path that it has only just met: it is soon asked again.
+      if (why_ == Asking::kQueueStands) probe_gap_ = std::min(kProbeGapMost, 4 * probe_gap_);
+      if (why_ == Asking::kQueueWent) patience_ = std::min(kPatienceMost, 4 * patience_);
+      if (gain >= kGain) return end_probe(n_, Reason::kRampQueue, o);
+      return end_probe(probe_n_, e.queue ? Reason::kRampQueueFlat : Reason::kRampFlat, o);
     }
     probe_gap_ = kProbeGapFirst;
+    patience_ = kPatience;
+    beyond_ = true;
   }
-  if (n_ >= limit()) return end_probe(n_, Reason::kRampLimit, o);
-  probe_n_ = n_;
-  probe_g_ = e.goodput;
-  settled_ = false;
-  set(first ? std::ceil(kProbeStep * n_) : 2.0 * n_, o);
+  if (!may_ask_for_more(e)) return end_probe(n_, n_ < limit() ? Reason::kRampLate : Reason::kRampLimit, o);
+  ask(e.goodput);
+  set(first ? std::ceil(probe_step() * n_) : 2.0 * n_, o);
   return first ? Reason::kRampProbe : Reason::kRampEach;
 }
+
+/// The next number of streams is compared with this one.
+void RampHoldTrim::ask(double goodput) {
+  probe_n_ = n_;
+  probe_g_ = goodput;
+  settled_ = false;
+}
+
+void RampHoldTrim::ask_again(Asking why, double goodput, const Observation& o) {
+  enter_probe();
+  why_ = why;
+  ask(goodput);
+  set(std::ceil(probe_step() * n_), o);
+}
+
+double RampHoldTrim::probe_step() const { return n_ < kUnprovenMost ? kProbeStep : kBeyondStep; }
+
+/// But for one in eight, which may be between two ranges.
+bool RampHoldTrim::all_deliver(const Observation& o) const { return 8 * o.delivering >= 7 * n_; }
 
 Reason RampHoldTrim::end_probe(double back, Reason reason, const Observation& o) {
   agg_ = false;
@@ -302,16 +352,17 @@ Reason RampHoldTrim::hold(const Observation& o, const Epoch& e) {
   ++since_;
   if (!e.queue && n_ < limit()) {
     ++unsat_;
+    unsat_sum_ += e.goodput;
     if (e.goodput < kWeak * held) ++weak_;
   } else {
     unsat_ = weak_ = 0;
+    unsat_sum_ = 0;
   }
   if (e.queue && n_ < limit()) ++stood_;
 
-  if (!agg_ && !e.late && unsat_ >= kPatience) {
-    enter_ramp();
+  if (!agg_ && unsat_ >= patience_ && may_ask_for_more(e)) {
+    ask_again(Asking::kQueueWent, unsat_sum_ / unsat_, o);
     gap_ = kGapFirst;
-    set(std::ceil(1.5 * n_), o);
     return Reason::kReramp;
   }
   if (!e.late && ceiling_ > 0 && n_ == ceiling_ && n_ < limits_.max_streams && raise_after_ > Duration{0} &&
@@ -325,12 +376,8 @@ Reason RampHoldTrim::hold(const Observation& o, const Epoch& e) {
     set(std::max<double>(floor, std::floor(0.75 * n_)), o);
     return Reason::kTrialStart;
   }
-  if (e.queue && !e.late && stood_ >= probe_gap_) {
-    const double settled_goodput = gh_;
-    enter_probe();
-    probe_n_ = n_;
-    probe_g_ = settled_goodput;
-    set(std::ceil(kProbeStep * n_), o);
+  if (e.queue && stood_ >= probe_gap_ && may_ask_for_more(e)) {
+    ask_again(Asking::kQueueStands, gh_, o);
     return Reason::kReprobe;
   }
   begin_epoch(o);
@@ -371,19 +418,23 @@ void RampHoldTrim::enter_ramp() {
   n1_ = n2_ = 0;
   g1_ = g2_ = 0;
   unsat_ = weak_ = 0;
+  unsat_sum_ = 0;
 }
 
 void RampHoldTrim::enter_probe() {
   mode_ = Mode::kProbe;
   probe_n_ = 0;
   probe_g_ = 0;
+  waited_ = 0;
   settled_ = false;
+  why_ = Asking::kFirst;
 }
 
 void RampHoldTrim::enter_hold() {
   mode_ = Mode::kHold;
   gh_ = 0;  // of another n
   unsat_ = weak_ = since_ = stood_ = 0;
+  unsat_sum_ = 0;
 }
 
 bool RampHoldTrim::standing_queue(bool lossy) const {
@@ -394,9 +445,9 @@ bool RampHoldTrim::standing_queue(bool lossy) const {
 }
 
 Duration RampHoldTrim::epoch_length(const Observation& o) const {
-  if (mode_ == Mode::kRamp || mode_ == Mode::kProbe)
-    return std::max(kRampEpochFloor, kRampEpochRtts * base_ + sane(o.first_byte));
-  return hold_epoch();
+  if (mode_ != Mode::kRamp && mode_ != Mode::kProbe) return hold_epoch();
+  const Duration floor = mode_ == Mode::kProbe && settled_ ? kProbeEpochFloor : kRampEpochFloor;
+  return std::max(floor, kRampEpochRtts * base_ + sane(o.first_byte));
 }
 
 Duration RampHoldTrim::hold_epoch() const { return std::max(kHoldEpochFloor, kHoldEpochRtts * base_); }
@@ -412,12 +463,14 @@ RampHoldTrim::Epoch RampHoldTrim::measure(const Observation& o) const {
   e.late = static_cast<double>(o.remaining) < e.goodput * payback;
   const double epochs = static_cast<double>(o.remaining) / (e.goodput * seconds(hold_epoch()));
   e.brief = e.late || epochs < kTrialEpochs;
+  e.near_end = e.late || epochs < kBeyondEpochs;
   e.ample = epochs >= kAmpleEpochs;
   return e;
 }
 
 void RampHoldTrim::set(double streams, const Observation& o) {
   n_ = static_cast<unsigned>(std::clamp<double>(streams, 1, limit()));
+  waited_ = 0;
   begin_epoch(o);
 }
 

@@ -75,7 +75,7 @@ struct Decision {
 };
 
 struct Limits {
-  unsigned max_streams = 16;  ///< n_max. 32 jumped late and lost 2–6 % on a real kernel (controller.md).
+  unsigned max_streams = 32;  ///< n_max. Above 16 only what a path has shown to bring more (controller.md).
 };
 
 /// What is known when a pull starts.

@@ -21,7 +21,7 @@ enum class ConcurrencyMode { kAdaptive, kFixed };
 struct Concurrency {
   ConcurrencyMode mode = ConcurrencyMode::kAdaptive;
   unsigned streams = 6;                         ///< kFixed: this many; the papers' 5–7.
-  unsigned max_streams = 16;                    ///< Ceiling per blob host, connections included. 1 … 128.
+  unsigned max_streams = 32;                    ///< Ceiling per blob host, connections included. 1 … 128.
   std::uint64_t prefetch_bytes_per_second = 0;  ///< Cap over the prefetches from one registry; 0: none.
 
   bool operator==(const Concurrency&) const = default;

@@ -153,6 +153,8 @@ Outcome pull(const Cell& cell, StreamController& controller, const std::optional
       o.remaining = planner.remaining();
       o.tail = planner.tail();
       o.active = running;
+      o.delivering = static_cast<unsigned>(std::count_if(
+          streams.begin(), streams.end(), [now](const Stream& s) { return s.range && now >= s.busy_until; }));
       controller.tick(o);
     }
   }

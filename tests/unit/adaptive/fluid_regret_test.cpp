@@ -77,16 +77,16 @@ TEST(FluidRegret, StaysCloseToTheBestFixedNumber) {
         best_n = n;
       }
     }
-    RampHoldTrim first(Limits{16});
+    RampHoldTrim first(Limits{});
     const Outcome a = pull(cell, first, std::nullopt);
-    RampHoldTrim second(Limits{16});
+    RampHoldTrim second(Limits{});
     const Outcome b = pull(cell, second, PathProfile{}.merged(a.learned));
     adaptive_loss += a.lost;
     cold.all.push_back(a.time / best - 1);
     warm.all.push_back(b.time / best - 1);
     six.all.push_back(at_six / best - 1);
     EXPECT_LE(a.wasted, RangePlanner::kMaxWaste + 0.01);
-    EXPECT_LE(a.streams, 16U);
+    EXPECT_LE(a.streams, Limits{}.max_streams);
     if (verbose) {
       std::printf(
           "%6.0f Mbps %4.0f ms loss %.3f cap %4.1f layers %zu: best n=%2u %7.2f s | cold %7.2f (%+5.1f %%) n %.1f→%u"

@@ -32,6 +32,7 @@ class Drive {
   RampHoldTrim controller;
   std::function<double(unsigned)> goodput = [](unsigned n) { return n * kMB; };
   std::function<Duration(unsigned)> rtt = [](unsigned) { return milliseconds(20); };
+  std::function<unsigned(unsigned)> delivering = [](unsigned n) { return n; };
   Observation o;
   std::vector<Decision> events;  // that closed an epoch or changed n
 
@@ -49,6 +50,10 @@ class Drive {
     o.segments += bytes / 1448 + 1;
     o.remaining -= std::min(o.remaining, bytes);
     o.rtt_now = rtt(controller.streams());
+    if (delivering) {
+      o.active = controller.streams();
+      o.delivering = delivering(o.active);
+    }
     const Decision d = controller.tick(o);
     if (d.reason != Reason::kEpochOpen && d.reason != Reason::kNoBytes) events.push_back(d);
     return d;
@@ -166,6 +171,71 @@ TEST(RampHoldTrim, QueuesOfStreamsThatAreCappedEachDoNotStopIt) {
   EXPECT_LE(d.controller.streams(), 32U);
 }
 
+TEST(RampHoldTrim, AboveSixteenOnlyWhatThePathHasShownToBringMore) {
+  // Each connection capped: its own queue stands, and every stream brings its part.
+  Drive capped(32);
+  capped.goodput = [](unsigned n) { return n * 0.6 * kMB; };
+  capped.rtt = [](unsigned) { return milliseconds(60); };
+  capped.start(facts(20, 1'000'000'000));
+  capped.run(std::chrono::seconds(5));
+  EXPECT_EQ(capped.controller.streams(), 32U);
+  EXPECT_EQ(capped.controller.learned(0).streams, 32U);
+
+  // No queue at all is no reason to double at once: at sixteen it waits for a lasting sign.
+  Drive wide(32);
+  wide.start(facts(20, 10'000'000'000));
+  wide.run(milliseconds(600));
+  EXPECT_EQ(wide.controller.streams(), 16U);
+  wide.run(std::chrono::seconds(5));
+  EXPECT_EQ(wide.controller.streams(), 32U);
+
+  // Full at sixteen: one step of a quarter finds out, and it goes back for good.
+  Drive full(32);
+  full.goodput = [](unsigned) { return 20 * kMB; };
+  full.rtt = [](unsigned) { return milliseconds(220); };
+  unsigned most = full.start(facts(150, 10'000'000'000)).streams;
+  for (int i = 0; i < 3000; ++i) most = std::max(most, full.tick().streams);
+  EXPECT_EQ(most, 20U);
+  EXPECT_LE(full.controller.learned(0).streams, 16U);
+}
+
+TEST(RampHoldTrim, NearItsEndAPullIsNotAskedForMoreThanSixteen) {
+  Drive d(32);
+  d.goodput = [](unsigned n) { return n * 0.6 * kMB; };
+  d.rtt = [](unsigned) { return milliseconds(260); };
+  d.start(facts(150, 45'000'000));  // under five hold epochs at sixteen
+  d.run(std::chrono::seconds(5));
+  EXPECT_EQ(d.controller.streams(), 16U);
+}
+
+TEST(RampHoldTrim, MoreThanSixteenAreRememberedAndStartedWith) {
+  Drive d(32);
+  PathFacts f = facts(20, 1'000'000'000);
+  f.profile = PathProfile{};
+  f.profile->streams = 32;
+  f.profile->confidence = 1;
+  EXPECT_EQ(d.start(f).streams, 32U);
+}
+
+TEST(RampHoldTrim, AProbeIsNotJudgedByStreamsThatDoNotDeliverYet) {
+  // A busy machine: what a probe adds needs a quarter of a second to connect.
+  Drive d(32);
+  Duration grown{0};
+  unsigned old = 6;
+  d.delivering = [&](unsigned n) { return d.o.now - grown > milliseconds(250) ? n : old; };
+  d.goodput = [&](unsigned n) { return d.delivering(n) * 0.6 * kMB; };
+  d.rtt = [](unsigned) { return milliseconds(20); };
+  d.start(facts(2, 1'000'000'000));
+  for (int i = 0; i < 250; ++i) {
+    const Decision now = d.tick();
+    if (!now.changed) continue;
+    grown = d.o.now;
+    old = now.streams > 9 ? 9 : 6;
+  }
+  EXPECT_FALSE(d.saw(Reason::kRampQueueFlat));
+  EXPECT_EQ(d.controller.streams(), 32U);
+}
+
 TEST(RampHoldTrim, AProbeUnderWayIsNotLearned) {
   Drive d;
   d.goodput = [](unsigned) { return 1.17 * kMB; };
@@ -202,9 +272,9 @@ TEST(RampHoldTrim, PerStreamCapIsReachedInLogEpochs) {
   d.goodput = [](unsigned n) { return std::min(60.0, 2.0 * n) * kMB; };
   d.rtt = [](unsigned n) { return n >= 30 ? milliseconds(40) : milliseconds(20); };
   d.start(facts(20, 10'000'000'000));
-  d.run(std::chrono::seconds(2));
-  EXPECT_EQ(d.count(Reason::kRampDouble), 3U);  // 6 → 12 → 24 → 48
-  EXPECT_TRUE(d.saw(Reason::kRampQueueFlat));
+  d.run(std::chrono::seconds(4));
+  EXPECT_GE(d.count(Reason::kRampDouble), 2U);  // 6 → 12 → 16
+  EXPECT_TRUE(d.saw(Reason::kReramp));          // → 20, which brings its part: → 40
   const unsigned settled = d.controller.learned(0).streams;  // A trial of fewer may be under way.
   EXPECT_GE(settled, 30U);
   EXPECT_LE(settled, 48U);
@@ -351,6 +421,7 @@ TEST(RampHoldTrim, NoTrialThatThePullIsTooShortToPayFor) {
 
 TEST(RampHoldTrim, ThrottlingCutsOncePerCoolDown) {
   Drive d;
+  d.delivering = nullptr;
   d.start(facts(20, 100'000'000'000));
   d.run(milliseconds(500));
   ASSERT_EQ(d.controller.streams(), 16U);
@@ -372,6 +443,7 @@ TEST(RampHoldTrim, ThrottlingCutsOncePerCoolDown) {
 
 TEST(RampHoldTrim, WhatTheHostServesAtThatMomentIsNotCut) {
   Drive d;
+  d.delivering = nullptr;
   d.start(facts(35, 100'000'000'000));
   ASSERT_EQ(d.controller.streams(), 8U);
   d.o.throttled = 2;
@@ -382,6 +454,7 @@ TEST(RampHoldTrim, WhatTheHostServesAtThatMomentIsNotCut) {
 
 TEST(RampHoldTrim, ABurstOfRefusalsEndsAtWhatWasServed) {
   Drive d;
+  d.delivering = nullptr;
   d.start(facts(150, 100'000'000'000));
   ASSERT_EQ(d.controller.streams(), 16U);
   d.o.throttled = 3;  // the first answers: most are still out
@@ -403,6 +476,7 @@ TEST(RampHoldTrim, AfterASilentWhileTheCeilingIsTriedAgainEverMoreRarely) {
   d.start(facts(20, 100'000'000'000));
   d.run(milliseconds(500));
   d.o.active = d.o.delivering = 16;
+  d.delivering = nullptr;
   const auto refuse = [&](unsigned served) {
     ++d.o.throttled;
     d.o.active = d.o.delivering = served;
