@@ -11,6 +11,9 @@ namespace {
 // 0.
 constexpr std::chrono::seconds kHeartbeat{1};
 
+// A pull that moves is reported this often; that it is over is told at the next look: scripts wait for that.
+constexpr std::chrono::milliseconds kInterval{100};
+
 // What makes two states of a pull differ for a reader: all but the clock.
 std::size_t fingerprint(v1::Pull pull) {
   pull.clear_elapsed_ms();
@@ -54,9 +57,10 @@ void Watch::report(const pull::PullSnapshot& pull, TimePoint now, std::vector<v1
   if (entry == told_.end()) return;
   Told& told = entry->second;
   told.image = pull.image;
+  const bool over = is_over(pull.state);
+  if (!over && told.fingerprint != 0 && now - told.when < kInterval) return;
   v1::PullEvent event;
   *event.mutable_pull() = to_proto(pull, blobs_);
-  const bool over = is_over(pull.state);
   const std::size_t print = fingerprint(event.pull());
   if (!over && print == told.fingerprint && now - told.when < kHeartbeat) return;
   events.push_back(std::move(event));
@@ -122,7 +126,7 @@ void Progress::run() {
     if (followers.empty()) {
       wake_.wait(lock, [this] { return stopping_ || !arrivals_.empty(); });
     } else {
-      wake_.wait_for(lock, kInterval, [this] { return stopping_ || !arrivals_.empty(); });
+      wake_.wait_for(lock, kLook, [this] { return stopping_ || !arrivals_.empty(); });
     }
     followers.splice(followers.end(), arrivals_);
     lock.unlock();

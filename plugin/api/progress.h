@@ -1,4 +1,4 @@
-// Follows pulls for the clients that watch them: one thread looks ten times a second, for all of them together.
+// Follows pulls for the clients that watch them: one thread looks for all of them together.
 //
 // Thread rule: Progress is for any thread. A client that reads slowly is skipped until it has read what it was sent, so
 // nothing piles up. Borrows the pulls and the clock. Destroying it, or stop(), ends every stream.
@@ -62,7 +62,7 @@ class Progress {
  public:
   /// More clients than this at once are refused.
   static constexpr std::size_t kMaxStreams = 64;
-  static constexpr std::chrono::milliseconds kInterval{100};
+  static constexpr std::chrono::milliseconds kLook{10};
 
   Progress(PullControl& pulls, const Clock& clock);
   ~Progress();

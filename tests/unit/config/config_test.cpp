@@ -171,7 +171,7 @@ TEST(Config, WrongTypesAndRanges) {
   EXPECT_THAT(error_of("[registry]\ncerts_dirs = [1]"), HasSubstr("must be a path"));
   EXPECT_THAT(error_of("[concurrency]\nmax_streams = 129"), HasSubstr("above the largest value, 128"));
   EXPECT_THAT(error_of("[concurrency]\nmax_streams = 0"), HasSubstr("below the smallest value, 1"));
-  EXPECT_THAT(error_of("[concurrency]\nmode = \"fixed\"\nstreams = 20"), HasSubstr("20 is above max_streams, 16"));
+  EXPECT_THAT(error_of("[concurrency]\nmode = \"fixed\"\nstreams = 40"), HasSubstr("40 is above max_streams, 32"));
   EXPECT_THAT(error_of("[fetch]\nstall_window = \"1ms\""), HasSubstr("below the smallest value, \"1s\""));
   EXPECT_THAT(error_of("[fetch]\nunverified_bytes = 1"), HasSubstr("below the smallest value, \"16MiB\""));
   EXPECT_THAT(error_of("version = 2"), HasSubstr("version: must be 1"));
@@ -244,7 +244,7 @@ TEST(Config, DifferencesSayWhatTakesEffect) {
   EXPECT_EQ(changes[1].after, "7");
   EXPECT_TRUE(changes[1].live);
   EXPECT_EQ(changes[2].key, "concurrency.registry.\"ghcr.io\".max_streams");
-  EXPECT_EQ(changes[2].before, "16");
+  EXPECT_EQ(changes[2].before, "32");
   EXPECT_EQ(changes[2].after, "4");
 }
 

@@ -32,12 +32,12 @@ TEST(Arms, AWeightIsKeptAndSpreadOut) {
 }
 
 TEST(Arms, AFixedArmGetsItsStreamsAlsoAboveTheCeiling) {
-  auto arms = arms_of({"fixed:20"});
+  auto arms = arms_of({"fixed:40"});
   config::Concurrency concurrency;
   arms.next("a")->apply(concurrency);
   EXPECT_EQ(concurrency.mode, config::ConcurrencyMode::kFixed);
-  EXPECT_EQ(concurrency.streams, 20U);
-  EXPECT_EQ(concurrency.max_streams, 20U);
+  EXPECT_EQ(concurrency.streams, 40U);
+  EXPECT_EQ(concurrency.max_streams, 40U);
 }
 
 }  // namespace
