@@ -45,7 +45,7 @@ class ContentService::Impl final : public Base {
  public:
   Impl(store::Store& store, pull::FlightTable& flights, const Clock& clock, ReadGate* gate)
       : gate_(gate),
-        backend_{store, flights, active_, trail_, clock},
+        backend_{store, flights, active_, trail_, second_tries_, clock},
         control_("content-ctl", 2),
         bulk_("content-io", std::clamp(std::thread::hardware_concurrency(), 2U, 8U)) {}
 
@@ -194,6 +194,7 @@ class ContentService::Impl final : public Base {
   ReadGate* const gate_;
   ActiveWrites active_;
   InfoTrail trail_;
+  SecondTries second_tries_;
   Backend backend_;
   std::mutex update_mutex_;
   // Last, so that their remaining tasks run while the rest is still there.

@@ -83,6 +83,10 @@ Result<WriteSession::Outcome> WriteSession::open_in_memory(const api::WriteConte
   if (request.ref().empty()) return failed({Code::kInvalidArgument, "the first message of a write must name a ref"});
   if (request.ref().size() > kMaxRefBytes) return failed({Code::kInvalidArgument, "the ref is longer than 8 KiB"});
   if (auto learnt = learn(request); !learnt) return failed(std::move(learnt.error()));
+  digest_ = expected_ ? expected_ : digest_in_ref(request.ref());
+  if (request.action() == api::STAT && !expected_ && is_sent_back(request.ref())) {
+    return failed({Code::kUnavailable, "ref " + request.ref() + " is locked: its blob is here, look for it again"});
+  }
   switch (backend_.active.acquire(request.ref(), on_abort_)) {
     case ActiveWrites::Lock::kTaken:
       break;
@@ -94,7 +98,6 @@ Result<WriteSession::Outcome> WriteSession::open_in_memory(const api::WriteConte
   ref_ = request.ref();
   state_ = State::kLocked;
 
-  digest_ = expected_ ? expected_ : digest_in_ref(ref_);
   const auto trail = backend_.trail.take();
   if (!digest_ && trail && total_ > 0) {
     const auto flight = backend_.flights.find(*trail);
@@ -115,10 +118,18 @@ Result<WriteSession::Outcome> WriteSession::open_in_memory(const api::WriteConte
   return Outcome::kAnswer;
 }
 
-/// In flight, or fetched and waiting to be adopted: nothing needs to be written. A *listed* blob is no reason: only
-/// under containerd's `isolated` policy does a Write follow then, and there each namespace must bring the bytes itself.
+bool WriteSession::is_sent_back(const std::string& ref) const {
+  if (!digest_ || backend_.flights.find(*digest_)) return false;
+  const auto blob = backend_.store.find(*digest_);
+  const bool here = blob && blob->visibility == store::Visibility::kListed && (total_ == 0 || total_ == blob->size);
+  return here && backend_.second_tries.is_first(ref, backend_.clock.now());
+}
+
+/// In flight, or fetched and waiting to be adopted: nothing needs to be written. A *listed* blob is no reason: where
+/// containerd insists (see SecondTries), each namespace must bring the bytes itself.
 bool WriteSession::become_virtual() {
   if (!digest_) return false;
+  backend_.flights.demand(*digest_);  // May make it take off again.
   // The order matters: a landing blob is first in the store, then out of the table.
   std::optional<std::uint64_t> size;
   if (const auto flight = backend_.flights.find(*digest_)) {
@@ -130,7 +141,6 @@ bool WriteSession::become_virtual() {
   virtual_ = {ref_, *digest_, *size, backend_.clock.wall()};
   backend_.active.make_virtual(virtual_);
   state_ = State::kVirtual;
-  backend_.flights.demand(*digest_);
   return true;
 }
 

@@ -15,6 +15,7 @@
 
 #include "plugin/content/active_writes.h"
 #include "plugin/content/messages.h"
+#include "plugin/content/second_tries.h"
 #include "plugin/pull/flight_table.h"
 #include "plugin/store/store.h"
 
@@ -26,6 +27,7 @@ struct Backend {
   pull::FlightTable& flights;
   ActiveWrites& active;
   InfoTrail& trail;
+  SecondTries& second_tries;
   const Clock& clock;
 };
 
@@ -64,6 +66,7 @@ class WriteSession {
   Result<Outcome> open_in_memory(const api::WriteContentRequest& request, api::WriteContentResponse& response,
                                  bool& answered);
   Status learn(const api::WriteContentRequest& request);
+  [[nodiscard]] bool is_sent_back(const std::string& ref) const;
   Status refuse_existing(const api::WriteContentRequest& request);
   Status open_ingest();
   bool become_virtual();

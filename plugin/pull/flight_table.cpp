@@ -75,7 +75,6 @@ void FlightTable::demand(const Digest& digest) {
   std::function<void(const Digest&)> hook;
   {
     const std::lock_guard lock(mutex_);
-    if (!flights_.contains(digest)) return;
     hook = demand_hook_;
   }
   if (hook) hook(digest);

@@ -47,7 +47,7 @@ class FlightTable {
   /// After it returns, the callbacks are not called any more unless one is running already.
   void cancel(WaitId id);
 
-  /// Called (any thread) when containerd opens a Write for a digest in flight: it is wanted now.
+  /// Called (any thread) when containerd opens a Write for a digest: it is wanted now. The hook may let it take off.
   void set_demand_hook(std::function<void(const Digest&)> hook);
   void demand(const Digest& digest);
 

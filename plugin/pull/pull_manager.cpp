@@ -31,6 +31,8 @@ constexpr unsigned kResolvers = 8;
 constexpr std::size_t kFinishedKept = 500;
 // containerd asks for a manifest by HEAD, then by GET, by tag and by digest: all within one pull.
 constexpr Duration kSamePull = std::chrono::seconds(30);
+// As long as the store keeps a foreground pull's blobs for containerd.
+constexpr Duration kBroughtBack = std::chrono::minutes(10);
 
 }  // namespace
 
@@ -43,6 +45,7 @@ class PullManager::Impl {
         arms_(services.config.experiment.arms),
         memory_(services.state / "paths.json"),
         journal_(services.state / "pulls.json"),
+        interrupted_(journal_.load()),
         engine_({services.clock, services.network, services.store, services.flights, memory_}, services.config),
         workers_("pl-resolve", kResolvers) {
     services_.flights.set_demand_hook([this](const Digest& digest) { demand(digest); });
@@ -156,7 +159,7 @@ class PullManager::Impl {
   }
 
   void resume() {
-    for (const JournalEntry& entry : journal_.load()) {
+    for (const JournalEntry& entry : std::exchange(interrupted_, {})) {
       auto image = oci::Reference::parse(entry.image);
       std::optional<oci::Platform> platform;
       if (!entry.platform.empty()) {
@@ -387,23 +390,28 @@ class PullManager::Impl {
     if (!blobs) return end(record, {}, blobs.error());
     record->also_pin(digest);
     if (!record->fetching(digest, *blobs)) return;
-    std::vector<BlobJob> jobs;
     const auto unneeded = record->foreground() && services_.listener != nullptr ? services_.listener->unneeded(manifest)
                                                                                 : std::set<Digest>();
-    for (std::size_t i = 0; i < blobs->size(); ++i) {
-      if (unneeded.contains((*blobs)[i].digest) && !services_.store.find((*blobs)[i].digest)) {
-        record->blob_present(i);
-        continue;
-      }
-      if (auto job = claim(record, i, (*blobs)[i], repository)) jobs.push_back(std::move(*job));
-    }
-    if (!jobs.empty()) {
-      engine_.fetch(record->key, record->foreground(), repository, std::move(jobs), {record->trace, record->arm});
-    }
+    fetch(record, repository, *blobs, unneeded);
     if (record->foreground()) tell_listener(manifest);
     if (record->unpack()) unpack(record, manifest);
     save_journal();
     if (record->all_landed()) end_if_unpacked(record);
+  }
+
+  void fetch(const Record& record, const RepositoryPtr& repository, const std::vector<oci::Descriptor>& blobs,
+             const std::set<Digest>& unneeded) {
+    std::vector<BlobJob> jobs;
+    for (std::size_t i = 0; i < blobs.size(); ++i) {
+      if (unneeded.contains(blobs[i].digest) && !services_.store.find(blobs[i].digest)) {
+        record->blob_present(i);
+        continue;
+      }
+      if (auto job = claim(record, i, blobs[i], repository)) jobs.push_back(std::move(*job));
+    }
+    if (!jobs.empty()) {
+      engine_.fetch(record->key, record->foreground(), repository, std::move(jobs), {record->trace, record->arm});
+    }
   }
 
   void unpack(const Record& record, const oci::Manifest& manifest) {
@@ -529,11 +537,38 @@ class PullManager::Impl {
     return kept;
   }
 
+  /// containerd opens a Write for it, within a transaction of its own: memory only.
   void demand(const Digest& digest) {
+    Record brought_by;
     for (const Record& record : records_.all()) {
       if (!record->over() && record->has_blob(digest)) record->set_foreground();
+      if (record->has_brought(digest)) brought_by = record;
     }
-    engine_.raise(digest);
+    // In this order: a landing blob is first in the store, then out of the table.
+    const bool gone = !services_.flights.find(digest) && !services_.store.find(digest);
+    if (gone && brought_by != nullptr && !brought_by->ended_before(services_.clock.now() - kBroughtBack)) {
+      bring_back(*brought_by);
+    } else {
+      engine_.raise(digest);
+    }
+  }
+
+  /// What a pull has brought is gone, and containerd is about to fetch it itself: its collection runs when it likes,
+  /// also between the manifest and the layers, and a manifest that the mirror still knows makes no plan anew.
+  void bring_back(const PullRecord& pull) {
+    spdlog::debug("pull {} {}: blobs of it are gone and wanted again", pull.id, pull.image.to_string());
+    const Record record = records_.add({.image = pull.image,
+                                        .platform = pull.platform,
+                                        .source = Source::kMirror,
+                                        .foreground = true,
+                                        .pin = false,
+                                        .access = pull.access,
+                                        .policy = policy(pull.image.registry)});
+    const auto blobs = pull.brought();
+    if (!record->fetching(*pull.manifest(), blobs)) return;
+    fetch(record, services_.registries.open(pull.image.registry, pull.image.repository, pull.access), blobs, {});
+    save_journal();
+    if (record->all_landed()) end_if_unpacked(record);
   }
 
   const PullServices services_;
@@ -549,6 +584,7 @@ class PullManager::Impl {
   std::atomic<bool> journal_due_ = false;
   PathMemory memory_;
   Journal journal_;
+  std::vector<JournalEntry> interrupted_;  // By the last stop. Read before the first pull writes the journal anew.
   TransferEngine engine_;
   WorkerPool workers_;  // Last: its tasks use all of the above.
 };

@@ -196,6 +196,21 @@ bool PullRecord::has_blob(const Digest& digest) const {
   return std::any_of(blobs_.begin(), blobs_.end(), [&](const Blob& b) { return b.descriptor.digest == digest; });
 }
 
+bool PullRecord::has_brought(const Digest& digest) const {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(blobs_.begin(), blobs_.end(),
+                     [&](const Blob& b) { return b.done && b.descriptor.digest == digest; });
+}
+
+std::vector<oci::Descriptor> PullRecord::brought() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<oci::Descriptor> out;
+  for (const Blob& blob : blobs_) {
+    if (blob.done) out.push_back(blob.descriptor);
+  }
+  return out;
+}
+
 std::optional<Digest> PullRecord::manifest() const {
   const std::lock_guard lock(mutex_);
   return manifest_;

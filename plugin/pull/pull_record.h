@@ -84,6 +84,9 @@ class PullRecord {
   [[nodiscard]] std::vector<Digest> digests() const;
   [[nodiscard]] std::vector<WaitId> waits() const;
   [[nodiscard]] bool has_blob(const Digest& digest) const;
+  /// Whether it was here when the pull began, or came with it.
+  [[nodiscard]] bool has_brought(const Digest& digest) const;
+  [[nodiscard]] std::vector<oci::Descriptor> brought() const;
   [[nodiscard]] std::optional<Digest> manifest() const;
   [[nodiscard]] bool ended_before(TimePoint time) const;
   [[nodiscard]] PullSnapshot snapshot() const;

@@ -48,6 +48,29 @@ def test_removal_collects_every_blob(node, push):
     assert node.daemon.blobs_on_disk() == set()
 
 
+def test_a_pull_right_after_a_removal(node, push):
+    """The mirror still knows the manifest, so that nothing is planned anew; the blobs are gone all the same."""
+    pushed = push()
+    node.containerd.pull(pushed.reference)
+    node.containerd.remove(pushed.reference)
+    node.containerd.pull(pushed.reference)
+    ours, others = pushed.layer_requests()
+    assert not others, f"containerd fetched layers itself: {others}"
+    assert node.containerd.run_image(pushed.reference) == pushed.image.output
+
+
+def test_where_namespaces_share_nothing_each_brings_its_own(make_node, push):
+    pushed = push()
+    node = make_node()
+    node.containerd.extra_config = '[plugins."io.containerd.metadata.v1.bolt"]\n  content_sharing_policy = "isolated"'
+    node.start()
+    for namespace in ("default", "elsewhere"):
+        node.containerd.pull(pushed.reference, namespace=namespace)
+        assert node.containerd.run_image(pushed.reference, namespace=namespace) == pushed.image.output
+    ours, others = pushed.layer_requests()
+    assert ours and others
+
+
 def test_a_second_namespace_downloads_nothing(node, push):
     pushed = push()
     node.containerd.pull(pushed.reference)

@@ -95,6 +95,20 @@ def test_daemon_absent_at_containerds_start(make_node, closing, push, client):
     assert node.containerd.run_image(pushed.reference, namespace=namespace) == pushed.image.output
 
 
+def test_what_containerd_forgot_while_the_daemon_was_away(node, push):
+    """Its collection forgets the blobs, and cannot delete them: containerd then opens Writes for blobs that are listed, or
+    deletes them while the next pull goes on."""
+    pushed = push()
+    node.containerd.pull(pushed.reference)
+    node.daemon.kill()
+    node.containerd.ctr("images", "remove", "--sync", pushed.reference, check=False)
+    node.daemon.start()
+    pull_until_it_works(node, pushed.reference)
+    ours, others = pushed.layer_requests()
+    assert not others, f"containerd fetched layers itself: {others}"
+    assert node.containerd.run_image(pushed.reference) == pushed.image.output
+
+
 def test_everything_is_there_after_both_restarted(node, push):
     pushed = push()
     node.containerd.pull(pushed.reference)

@@ -287,6 +287,24 @@ TEST_F(ContentServiceTest, AHeldStatIsAnsweredByTheLanding) {
   EXPECT_EQ(status(ref_, &progress).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+TEST_F(ContentServiceTest, AWriteWhoseInfoDidNotGetThroughIsSentBackToAskAgain) {
+  // As containerd: whatever the error of its Info, it opens a Write; told that the reference is taken, it asks both
+  // again.
+  const auto listed = put(blob_);
+  {
+    grpc::ClientContext context;
+    const auto call = stub_->Write(&context);
+    api::WriteContentResponse response;
+    EXPECT_FALSE(stat(*call, &response, ref_, blob_.size()));
+    call->WritesDone();
+    EXPECT_EQ(call->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  }
+  api::InfoResponse found;
+  EXPECT_TRUE(info(listed, &found).ok());
+  // One that asks no Info, since its namespaces share nothing, opens its Write in the end.
+  wait_until_free(ref_);
+}
+
 TEST_F(ContentServiceTest, AClientThatLeavesAHeldStatGivesTheReferenceBack) {
   flights_.take_off(digest_, blob_.size());
   {

@@ -20,7 +20,7 @@ class WriteSessionTest : public ::testing::Test {
     auto store = store::Store::open(options, clock_);
     EXPECT_TRUE(store.has_value());
     store_ = std::move(*store);
-    backend_ = std::make_unique<Backend>(Backend{*store_, flights_, active_, trail_, clock_});
+    backend_ = std::make_unique<Backend>(Backend{*store_, flights_, active_, trail_, second_tries_, clock_});
   }
 
   struct Stream {
@@ -80,6 +80,7 @@ class WriteSessionTest : public ::testing::Test {
   pull::FlightTable flights_;
   ActiveWrites active_;
   InfoTrail trail_;
+  SecondTries second_tries_;
   std::unique_ptr<Backend> backend_;
   const std::string blob_ = std::string(1000, 'x') + std::string(500, 'y');
   const Digest digest_ = sha256(blob_);
@@ -238,9 +239,31 @@ TEST_F(WriteSessionTest, AStreamThatEndsWithoutACommitLetsItsBlobGo) {
   EXPECT_TRUE(store_->evict(digest_));
 }
 
+TEST_F(WriteSessionTest, WhatIsGoneMayTakeOffAgain) {
+  flights_.set_demand_hook([&](const Digest& digest) { flights_.take_off(digest, blob_.size()); });
+  Stream stream(*backend_);
+  EXPECT_OUTCOME(Outcome::kAnswer, stream.stat(ref_of(blob_), blob_.size()));
+  EXPECT_TRUE(active_.find_virtual(ref_of(blob_)));
+  EXPECT_OUTCOME(Outcome::kHold, stream.stat());
+}
+
+TEST_F(WriteSessionTest, AWriteForAListedBlobIsSentBackOnceSoThatItsInfoIsAskedAgain) {
+  fetch_all(blob_);
+  ASSERT_TRUE(store_->adopt(digest_));
+  {
+    Stream stream(*backend_);
+    EXPECT_CODE(Code::kUnavailable, stream.stat(ref_of(blob_), blob_.size()));
+  }
+  EXPECT_EQ(active_.acquire(ref_of(blob_), nullptr), ActiveWrites::Lock::kTaken);  // It was given back.
+  active_.release(ref_of(blob_));
+  Stream other_size(*backend_);  // Another blob, whatever its reference says.
+  EXPECT_OUTCOME(Outcome::kAnswer, other_size.stat("other/1/layer-" + digest_.to_string(), 17));
+}
+
 TEST_F(WriteSessionTest, AListedBlobMustBeWrittenAgainAndThenExists) {
   fetch_all(blob_);
   ASSERT_TRUE(store_->adopt(digest_));
+  EXPECT_CODE(Code::kUnavailable, Stream(*backend_).stat(ref_of(blob_), blob_.size()));
   Stream stream(*backend_);
   EXPECT_OUTCOME(Outcome::kAnswer, stream.stat(ref_of(blob_), blob_.size()));
   EXPECT_OUTCOME(Outcome::kAnswer, stream.stat());
