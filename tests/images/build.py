@@ -6,7 +6,8 @@
     builder.push("localhost/my:1", "127.0.0.1:5000/my:1")     # or .export("localhost/my:1", "layout")
 
 `apt-get` works in RUN instructions: the machine's own archives are mounted there while a build runs, and the packages are kept in
-`folder` for the next build; neither becomes a part of the image. One process at a time works with a folder.
+`folder` for the next build; neither becomes a part of the image. One process at a time works with a folder; its threads may build
+side by side.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import threading
 import uuid
 
 from . import debian
@@ -32,11 +34,10 @@ class Builder:
     def __init__(self, folder, say=print):
         self.folder, self.say = pathlib.Path(folder), say
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._packages = self.folder / "packages"
-        (self._packages / "partial").mkdir(parents=True, exist_ok=True)
+        self._free, self._folders = [], 0  # folders of packages that no build uses: apt locks the one it works with
+        self._lock = threading.Lock()
         self._policy = self.folder / "policy.json"
         self._policy.write_text(json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
-        self._sources = self.folder / "sources.list"
         self._global = ["--root", self.folder / "storage", "--runroot", self.folder / "run", "--storage-driver", _driver(self.folder)]
 
     @contextlib.contextmanager
@@ -47,11 +48,14 @@ class Builder:
             yield
 
     def base(self, name):
-        """The tag of a base of debian.BASES, which is made at the first call."""
+        """The tag of a base that debian.py knows, which is made at the first call. Not by two threads at once."""
         tag = PREFIX + name
+        if name in debian.CONTAINERFILES:
+            containerfile = debian.CONTAINERFILES[name]
+            return self.build(containerfile, containerfile.parent, tag)
         if not self.has(tag):
             self.say(f"making base {name}")
-            context = self.folder / "base"
+            context = self.folder / f"base-{name.replace(':', '-')}"
             shutil.rmtree(context, ignore_errors=True)  # a killed process's
             context.mkdir()
             debian.BASES[name](context / "root.tar")
@@ -65,13 +69,28 @@ class Builder:
 
     def build(self, containerfile, context, tag):
         """Builds a Containerfile; steps that were built before, for whatever image, are taken from the cache."""
-        mounts = []
-        if "apt-get" in pathlib.Path(containerfile).read_text():
-            self._sources.write_text(debian.sources())
-            mounts = ["--volume", f"{self._sources}:/etc/apt/sources.list:ro", "--volume", f"{self._packages}:/var/cache/apt/archives"]
-        self._buildah("bud", "--isolation", "chroot", "--format", "docker", "--layers", "--pull-never", "--timestamp", EPOCH,
-                      "--signature-policy", self._policy, *mounts, "--tag", tag, "--file", containerfile, context)
+        with self._archives() if "apt-get" in pathlib.Path(containerfile).read_text() else contextlib.nullcontext(()) as mounts:
+            self._buildah("bud", "--isolation", "chroot", "--format", "docker", "--layers", "--pull-never", "--timestamp", EPOCH,
+                          "--signature-policy", self._policy, *mounts, "--tag", tag, "--file", containerfile, context)
         return tag
+
+    @contextlib.contextmanager
+    def _archives(self):
+        """Options that bring apt's archives and a folder of packages into a build."""
+        with self._lock:
+            folder = self._free.pop() if self._free else self._new_packages()
+        try:
+            yield ["--volume", f"{folder}/sources.list:/etc/apt/sources.list:ro", "--volume", f"{folder}/archives:/var/cache/apt/archives"]
+        finally:
+            with self._lock:
+                self._free.append(folder)
+
+    def _new_packages(self):
+        self._folders += 1
+        folder = self.folder / "packages" / str(self._folders)
+        (folder / "archives" / "partial").mkdir(parents=True, exist_ok=True)
+        (folder / "sources.list").write_text(debian.sources())
+        return folder
 
     def run(self, tag, argv):
         """What a command in a container of the image prints."""

@@ -8,8 +8,9 @@ from harness.processes import run
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 TARGETS = "$(LABEL)|$(REPO_URI)|$(RELEASE)"
-# As the official images have it: packages are unpacked without waiting for the disk.
-EVERY = ["--dpkgopt=force-unsafe-io"]
+# As the official images have it: packages are unpacked without waiting for the disk, and apt leaves no caches of its own in a layer.
+EVERY = ["--dpkgopt=force-unsafe-io", '--aptopt=Dir::Cache::pkgcache ""', '--aptopt=Dir::Cache::srcpkgcache ""',
+         '--aptopt=Acquire::Languages "none"']
 # What the official slim image leaves out, now and when more is installed on it.
 SLIM = [f"--dpkgopt=path-{rule}" for rule in (
     "exclude=/usr/share/doc/*", "include=/usr/share/doc/*/copyright", "exclude=/usr/share/man/*", "exclude=/usr/share/info/*",
@@ -54,6 +55,9 @@ def _busybox(tar):
             entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
             out.addfile(entry)
 
+
+# Name → what it is built from; later ones may stand on earlier ones and on BASES.
+CONTAINERFILES = {"python-runtime:latest": pathlib.Path(__file__).with_name("functions") / "runtime" / "Containerfile"}
 
 # Name → what writes its root file system into a tar.
 BASES = {

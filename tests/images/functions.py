@@ -4,6 +4,8 @@ import dataclasses
 import hashlib
 import pathlib
 
+from .debian import CONTAINERFILES
+
 FOLDER = pathlib.Path(__file__).with_name("functions")
 COMMON = FOLDER / "common"
 ORIGINAL, MULTI_STAGE = VARIANTS = ("original", "multi-stage")
@@ -13,7 +15,7 @@ ORIGINAL, MULTI_STAGE = VARIANTS = ("original", "multi-stage")
 class Function:
     application: str
     name: str
-    bases: tuple           # of debian.BASES, that its Containerfiles stand on
+    bases: tuple           # that its Containerfiles stand on, by debian.py's names; each before what stands on it
     check: tuple = ("python3", "/function/proxy.py", "--once")  # run in each image after it was built
 
     def containerfile(self, variant):
@@ -22,12 +24,13 @@ class Function:
     def fingerprint(self, variant):
         """Changes with whatever its image is made from."""
         found = hashlib.sha256()
-        for path in [self.containerfile(variant), *sorted(COMMON.iterdir()), *sorted((FOLDER / self.name).glob("*.py"))]:
+        bases = [CONTAINERFILES[base] for base in self.bases if base in CONTAINERFILES]
+        for path in [self.containerfile(variant), *bases, *sorted(COMMON.iterdir()), *sorted((FOLDER / self.name).glob("*.py"))]:
             found.update(path.name.encode() + b"\0" + path.read_bytes())
         return found.hexdigest()
 
 
-_DEBIAN = ("debian:bookworm", "debian:bookworm-slim")
+_DEBIAN = ("debian:bookworm", "debian:bookworm-slim", "python-runtime:latest")
 
 # The first of each application comes first where there is no time for all.
 ALL = (

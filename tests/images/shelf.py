@@ -1,12 +1,16 @@
 """The images, built and pushed once: in a docker-registry's storage folder that every place of measurement serves."""
 
+import concurrent.futures
 import dataclasses
 import json
+import os
 import shutil
+import threading
 
 from harness.registry import Registry
 
 from .build import Builder
+from .debian import BASES
 from .functions import FOLDER, VARIANTS
 from .layers import Layer, blob_path, describe
 
@@ -43,12 +47,17 @@ class Image:
         return f"{host}/{self.key}:latest"
 
 
+def _tag(function, variant):
+    return f"localhost/{function.name}:{variant}"
+
+
 class Shelf:
     def __init__(self, folder, say=print):
         self.folder, self.say = folder, say
         self.folder.mkdir(parents=True, exist_ok=True)
         self.storage = folder / "registry"
         self.builder = Builder(folder / "build", say)
+        self._writing = threading.Lock()
 
     def ensure(self, functions):
         """"function/variant" → Image; builds and pushes what is not there or was made from other files."""
@@ -67,7 +76,10 @@ class Shelf:
     def export(self, function, variant, folder):
         """Writes an image as an OCI layout; returns its manifest's digest."""
         with self.builder.alone():
-            return self.builder.export(self._tagged(function, variant), folder)
+            for base in function.bases:
+                self.builder.base(base)
+            tag = self.builder.build(function.containerfile(variant), FOLDER, _tag(function, variant))
+            return self.builder.export(tag, folder)
 
     def warm(self, images):
         """Reads every blob once, so that no pull waits for the registry's disk."""
@@ -84,17 +96,33 @@ class Shelf:
         shutil.rmtree(scratch, ignore_errors=True)
         registry = Registry(scratch, data=self.storage, log="/dev/null")
         try:
-            for function, variant in missing:
-                image = self._build(function, variant, registry.host)
-                known[image.key] = image
-                self._write(known)
+            with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+                self._make_bases(dict.fromkeys(base for function, _ in missing for base in function.bases), pool)
+                # A function's variants one after the other: the second takes its first stage from the first's steps.
+                built = [pool.submit(self._build, [pair for pair in missing if pair[0] is function], registry.host, known)
+                         for function in dict.fromkeys(function for function, _ in missing)]
+                for one in concurrent.futures.as_completed(built):
+                    one.result()
         finally:
             registry.stop()
             shutil.rmtree(scratch, ignore_errors=True)
 
-    def _build(self, function, variant, host):
+    def _make_bases(self, bases, pool):
+        list(pool.map(self.builder.base, (base for base in bases if base in BASES)))
+        for base in bases:
+            if base not in BASES:
+                self.builder.base(base)  # It stands on those.
+
+    def _build(self, pairs, host, known):
+        for function, variant in pairs:
+            image = self._build_one(function, variant, host)
+            with self._writing:
+                known[image.key] = image
+                self._write(known)
+
+    def _build_one(self, function, variant, host):
         self.say(f"building {function.name}, {variant}")
-        tag = self._tagged(function, variant)
+        tag = self.builder.build(function.containerfile(variant), FOLDER, _tag(function, variant))
         said = self.builder.run(tag, function.check).strip()
         digest = self.builder.push(tag, f"{host}/{function.name}/{variant}:latest")
         image = Image(function.application, function.name, variant, function.fingerprint(variant), digest,
@@ -102,11 +130,6 @@ class Shelf:
         self.say(f"{image.key}: {image.bytes / 1e6:.0f} MB, unpacked {image.uncompressed / 1e6:.0f} MB, {image.files} files, "
                  f"{len(image.layers)} layers; it runs: {said[:100]}")
         return image
-
-    def _tagged(self, function, variant):
-        for base in function.bases:
-            self.builder.base(base)
-        return self.builder.build(function.containerfile(variant), FOLDER, f"localhost/{function.name}:{variant}")
 
     def _read(self):
         try:
