@@ -400,7 +400,9 @@ std::optional<LayerUnpacker::Verdict> LayerUnpacker::judge(Request& request) {
 LayerUnpacker::Verdict LayerUnpacker::give(Request& request, LayerJob& job) {
   job.state = State::kTaken;
   // Only hidden, unpinned blobs go: what containerd has a record of must stay.
-  if (options_.discard_blobs) remover_.post([this, blob = job.layer.blob] { (void)services_.store.evict(blob); });
+  if (options_.discard_blobs) {
+    remover_.post([this, blob = job.layer.blob] { (void)services_.store.evict(blob, store::Eviction::kUnpacked); });
+  }
   if (job.kept) return {std::move(request.answer), take_kept(request.chain_id)};
   return {std::move(request.answer), snapshots::UnpackedLayer{job.path, job.usage}};
 }

@@ -42,6 +42,11 @@ class EasyTransfer {
   /// "GET https://host/path", without secrets.
   [[nodiscard]] const std::string& what() const { return what_; }
 
+  /// Whether the request went out.
+  [[nodiscard]] bool requested() const { return requested_; }
+  /// The status of the answer; 0: there was none.
+  [[nodiscard]] int answered() const { return head_.complete() ? head_.head().status : 0; }
+
   /// Whether its handler is on the call stack; then only interrupt() may end it.
   [[nodiscard]] bool in_handler() const { return in_handler_; }
   /// Ends it with kCancelled when its handler returns.

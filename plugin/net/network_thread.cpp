@@ -71,6 +71,7 @@ class NetworkThread::Impl {
   void refuse_new_transfers();
   [[nodiscard]] bool on_network_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
 
+  RequestTally requests_;
   Timers timers_;
   SocketTracker sockets_;  // Before multi_: closing its connections reports here.
 
@@ -224,6 +225,7 @@ void NetworkThread::Impl::finish(TransferId id, Status status) {
     room_ = !waiting_.empty();
   }
   if (running.added && !performing_) curl_multi_remove_handle(multi_.get(), transfer.easy());
+  if (transfer.requested()) requests_.count(transfer.host(), transfer.answered());
   transfer.finish(std::move(status));
   // Inside libcurl's callbacks the handle stays with libcurl a little longer, deaf.
   if (running.added && performing_) buried_.push_back(std::move(running.transfer));
@@ -375,6 +377,8 @@ TimerId NetworkThread::after(Duration delay, std::function<void()> action) {
 void NetworkThread::cancel_timer(TimerId id) { impl_->timers_.cancel(id); }
 
 TcpSample NetworkThread::sample(const std::string& host_key) { return impl_->sockets_.sample(host_key); }
+
+std::vector<RequestCount> NetworkThread::requests() const { return impl_->requests_.counts(); }
 
 bool NetworkThread::on_network_thread() const { return impl_->on_network_thread(); }
 

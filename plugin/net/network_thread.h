@@ -11,9 +11,11 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "plugin/base/clock.h"
 #include "plugin/net/http.h"
+#include "plugin/net/request_tally.h"
 
 namespace paceline::net {
 
@@ -102,6 +104,8 @@ class NetworkThread {
   void cancel_timer(TimerId id);
 
   [[nodiscard]] TcpSample sample(const std::string& host_key);
+  /// All requests that were sent and have ended, since the start. Any thread.
+  [[nodiscard]] std::vector<RequestCount> requests() const;
 
   /// A whole small response, blocking the caller. The body is cut off with kResourceExhausted past `body_limit` bytes
   /// (also when Content-Length announces more). Without a total_timeout, 60 s. Any thread but the network thread.

@@ -100,7 +100,7 @@ class TransferEngine final : public RangeStreamOwner {
   void start_stream(Path& path, PullKey pull, const adaptive::Range& range);
   void settle(const std::shared_ptr<Stream>& stream, const net::TransferEnd& end);
   void give_back(const Stream& stream);
-  void back_off(const std::shared_ptr<Stream>& stream, const Error& why);
+  void back_off(const std::shared_ptr<Stream>& stream, Retry reason, const Error& why);
   void cancel_streams(const Blob& blob);
   void cancel_stream(std::uint64_t stream_id);
   void use_single_streams(Path& path, const Error& why);

@@ -24,6 +24,10 @@ Duration back_off_delay(unsigned failures) {
   return full / 2 + Duration(std::uniform_int_distribution<Duration::rep>(0, (full / 2).count())(random));
 }
 
+Retry retry_for(const Error& error) {
+  return error.code == Code::kDeadlineExceeded ? Retry::kTimeout : Retry::kConnection;
+}
+
 }  // namespace
 
 std::uint64_t TransferEngine::unverified_bytes() const {
@@ -125,7 +129,7 @@ net::Flow TransferEngine::stream_advanced(Stream& stream, std::size_t bytes) {
   if (blob.counters->first_byte == 0) blob.counters->first_byte = here;
   blob.counters->last_byte = here;
   blob.failures = blob.relocations = blob.throttles = 0;
-  stream.path->received(bytes);
+  stream.path->received(bytes, foreground_.contains(stream.pull));
   pump_hash(stream.blob);
   return pay(stream, bytes);
 }
@@ -160,14 +164,15 @@ void TransferEngine::settle(const std::shared_ptr<Stream>& stream, const net::Tr
       path.silence().succeeded();
       give_back(*stream);
     } else {
-      back_off(stream, end.status ? Error{Code::kUnavailable, "short body from " + where} : end.status.error());
+      back_off(stream, end.status ? Retry::kShortBody : retry_for(end.status.error()),
+               end.status ? Error{Code::kUnavailable, "short body from " + where} : end.status.error());
     }
     return;
   }
   if (answer.verdict == Verdict::kPending || answer.verdict == Verdict::kServerError) {
-    back_off(stream, answer.verdict == Verdict::kPending && !end.status
-                         ? end.status.error()
-                         : Error{Code::kUnavailable, answer.detail + " from " + where});
+    const bool unanswered = answer.verdict == Verdict::kPending && !end.status;
+    back_off(stream, unanswered ? retry_for(end.status.error()) : Retry::kServerError,
+             unanswered ? end.status.error() : Error{Code::kUnavailable, answer.detail + " from " + where});
     return;
   }
 
@@ -221,10 +226,10 @@ void TransferEngine::give_back(const Stream& stream) {
   stream.path->budget().finished(stream.pull, stream.bytes);
 }
 
-void TransferEngine::back_off(const std::shared_ptr<Stream>& stream, const Error& why) {
+void TransferEngine::back_off(const std::shared_ptr<Stream>& stream, Retry reason, const Error& why) {
   const Blob& blob = stream->blob;
   ++blob->counters->retries;
-  stream->path->retried();
+  stream->path->retried(reason);
   // One fault of the path ends all its streams at once: that is one failure, not one a stream.
   if (blob->failures == 0) blob->failing_since = clock_.now();
   if (blob->failures == 0 || stream->started > blob->failed_at) {

@@ -93,6 +93,12 @@ void Path::wake(std::uint64_t total_bytes, unsigned layers, const net::TcpSample
                 std::chrono::duration_cast<std::chrono::microseconds>(rtt_).count(), total_bytes, layers,
                 decision.streams, adaptive::reason_name(decision.reason));
   reason_ = decision.reason;
+  allow(decision);
+}
+
+void Path::allow(const adaptive::Decision& decision) {
+  const unsigned before = budget_.limit();
+  if (decision.streams != before) ++counts_.changes[{decision.reason, decision.streams > before}];
   budget_.set_limit(decision.streams);
 }
 
@@ -127,7 +133,7 @@ adaptive::Duration Path::tick(adaptive::Time now, const net::TcpSample& sample, 
                   adaptive::reason_name(decision.reason));
   }
   if (decision.changed) reason_ = decision.reason;
-  budget_.set_limit(decision.streams);
+  allow(decision);
 
   const auto state = controller_->snapshot();
   if (state.rtt_min.count() > 0) rtt_ = state.rtt_min;
@@ -183,6 +189,7 @@ PathSnapshot Path::snapshot(adaptive::Time now) const {
   out.requests = requests_;
   out.retries = retries_;
   out.throttled = throttled_;
+  out.counts = counts_;
   return out;
 }
 

@@ -58,14 +58,23 @@ class Path {
   /// What a stream that is asked to run longer than this without its first byte has to expect.
   void first_byte_seen(Duration first_byte);
   void throttled(adaptive::Time now, Duration retry_after);
-  void received(std::uint64_t bytes) { bytes_ += bytes; }
+  void received(std::uint64_t bytes, bool foreground) {
+    bytes_ += bytes;
+    (foreground ? counts_.foreground_bytes : counts_.prefetch_bytes) += bytes;
+  }
   void request_started() {
     ++requests_;
     ++active_;
   }
   void request_ended() { --active_; }
-  void retried() { ++retries_; }
-  void ranges_refused() { ranges_ = false; }
+  void retried(Retry reason) {
+    ++retries_;
+    ++counts_.retries[reason];
+  }
+  void ranges_refused() {
+    ranges_ = false;
+    ++counts_.range_fallbacks;
+  }
   [[nodiscard]] bool ranges() const { return ranges_; }
 
   /// Whether the host has refused requests as too many, now or within memory.
@@ -84,6 +93,8 @@ class Path {
   bool waking_later = false;  ///< The engine has a timer for the end of its silence.
 
  private:
+  void allow(const adaptive::Decision& decision);
+
   std::string host_;
   config::Concurrency concurrency_;
   std::unique_ptr<adaptive::StreamController> controller_;
@@ -104,6 +115,7 @@ class Path {
   bool ranges_ = true;
   double best_goodput_ = 0;
   std::uint64_t bytes_ = 0, requests_ = 0, retries_ = 0, throttled_ = 0;
+  PathCounts counts_;
   unsigned active_ = 0;
 };
 

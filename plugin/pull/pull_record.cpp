@@ -249,6 +249,7 @@ PullSnapshot PullRecord::snapshot() const {
     progress.media_type = blob.descriptor.media_type;
     progress.size = blob.descriptor.size;
     progress.present = blob.present;
+    progress.shared = !blob.own && blob.counters != nullptr;
     progress.done = blob.done;
     if (blob.counters != nullptr) {
       progress.received = std::min(progress.size, blob.counters->received.load());

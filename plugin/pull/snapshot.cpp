@@ -34,4 +34,18 @@ std::string_view source_name(Source source) {
   return "unknown";
 }
 
+std::string_view retry_name(Retry reason) {
+  switch (reason) {
+    case Retry::kConnection:
+      return "connection";
+    case Retry::kTimeout:
+      return "timeout";
+    case Retry::kServerError:
+      return "server_error";
+    case Retry::kShortBody:
+      return "short_body";
+  }
+  return "unknown";
+}
+
 }  // namespace paceline::pull

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "adaptive/stream_controller.h"
 #include "plugin/base/clock.h"
 #include "plugin/base/digest.h"
 #include "plugin/base/result.h"
@@ -30,6 +33,7 @@ struct BlobProgress {
   std::uint64_t size = 0;
   std::uint64_t received = 0;
   bool present = false;  ///< Was in the store before this pull.
+  bool shared = false;   ///< Another pull's download of it was joined.
   bool done = false;     ///< In the store now, verified.
   unsigned streams = 0;  ///< Ranges of it under way now.
   UnpackState unpack = UnpackState::kNone;
@@ -62,6 +66,23 @@ struct PullSnapshot {
   std::vector<BlobProgress> blobs;  ///< Config first, then layers, bottom first.
 };
 
+/// Why a byte range was asked for again.
+enum class Retry {
+  kConnection,   ///< No connection, or one that broke.
+  kTimeout,      ///< No connection in time, or a stall.
+  kServerError,  ///< 5xx, 408, 425.
+  kShortBody,    ///< Less than was announced.
+};
+std::string_view retry_name(Retry reason);  ///< "connection", …
+
+/// What has happened on a path since the daemon's start.
+struct PathCounts {
+  std::uint64_t foreground_bytes = 0, prefetch_bytes = 0;  ///< Fetched for pulls that somebody waits for; for others.
+  std::map<Retry, std::uint64_t> retries;
+  std::map<std::pair<adaptive::Reason, bool>, std::uint64_t> changes;  ///< Of the number of streams; true: upwards.
+  std::uint64_t range_fallbacks = 0;                                   ///< To one stream a blob.
+};
+
 /// The state of one path: one blob host after redirects.
 struct PathSnapshot {
   std::string host;  ///< host:port
@@ -78,6 +99,7 @@ struct PathSnapshot {
   bool ranges = true;         ///< The host honours Range.
   double silent_seconds = 0;  ///< Retry-After still to run.
   std::uint64_t bytes = 0, requests = 0, retries = 0, throttled = 0;
+  PathCounts counts;
 };
 
 }  // namespace paceline::pull

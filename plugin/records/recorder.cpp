@@ -80,6 +80,7 @@ void Recorder::pull_ended(EndedPull pull) {
 void Recorder::layer_unpacked(const Digest& blob, TimePoint start, TimePoint end) {
   post([this, blob, start, end] {
     if (const auto* record = open_.layer_unpacked(blob, start, end)) keep(*record);
+    for (Listener* listener : listeners_) listener->layer_unpacked(end - start);
   });
 }
 

@@ -65,6 +65,7 @@ Result<BlobInfo> BlobFiles::adopt_in_turn(const Digest& digest) {
     blob.created = blob.updated = blob.last_used = now;
   });
   if (!info) return fail(not_found(digest));
+  ++adoptions_;
   return *info;
 }
 
@@ -156,7 +157,7 @@ Status BlobFiles::remove(const Digest& digest) {
   return {};
 }
 
-Status BlobFiles::evict(const Digest& digest) {
+Result<std::uint64_t> BlobFiles::evict(const Digest& digest) {
   const std::lock_guard lock(turn(digest));
   const auto entry = table_.take_if_evictable(digest);
   if (!entry) {
@@ -176,7 +177,7 @@ Status BlobFiles::evict(const Digest& digest) {
     return fail(errno_error(error, "evict " + digest.to_string()));
   }
   forget(digest);
-  return {};
+  return entry->info.size;
 }
 
 bool BlobFiles::drop_damaged(const Digest& digest) {

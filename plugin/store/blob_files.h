@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -24,7 +25,8 @@ class BlobFiles {
   Result<BlobInfo> adopt(const Digest& digest);
   Result<std::shared_ptr<const OpenBlob>> open(const Digest& digest);
   Status remove(const Digest& digest);
-  Status evict(const Digest& digest);
+  /// Answers its size.
+  Result<std::uint64_t> evict(const Digest& digest);
   /// Removes a hidden blob whose bytes are damaged, pinned or not; false when it is not hidden (any more).
   bool drop_damaged(const Digest& digest);
   Result<BlobInfo> set_labels(const Digest& digest, const Labels& labels);
@@ -35,6 +37,9 @@ class BlobFiles {
   /// The same as a listed blob. kAlreadyExists when it is there, once a hidden one is adopted; the file then stays.
   Status land_listed(const std::filesystem::path& file, int fd, const Digest& digest, std::uint64_t size,
                      const Labels& labels);
+
+  /// Since the start.
+  [[nodiscard]] std::uint64_t adoptions() const { return adoptions_; }
 
  private:
   std::mutex& turn(const Digest& digest) { return turns_[std::hash<Digest>{}(digest) % turns_.size()]; }
@@ -49,6 +54,7 @@ class BlobFiles {
   Background& background_;
   const Clock& clock_;
   std::array<std::mutex, 64> turns_;
+  std::atomic<std::uint64_t> adoptions_{0};
 };
 
 }  // namespace paceline::store

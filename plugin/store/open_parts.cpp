@@ -218,7 +218,7 @@ Parts::Parts(const StoreOptions& store_options, const Clock& store_clock)
       labels(layout.labels),
       pins(layout.pins, table),
       files(layout, table, cache, labels, background, clock),
-      space(layout.content, options.quota, options.free_floor, table, clock, background,
+      space(layout.content, options.quota, options.free_floor, table, clock, background, evictions,
             Evictor{
                 [this] {
                   auto order = table.eviction_order(clock.wall());

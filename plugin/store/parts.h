@@ -8,6 +8,7 @@
 #include "plugin/store/blob_files.h"
 #include "plugin/store/blob_table.h"
 #include "plugin/store/descriptor_cache.h"
+#include "plugin/store/evictions.h"
 #include "plugin/store/ingest_table.h"
 #include "plugin/store/label_files.h"
 #include "plugin/store/layout.h"
@@ -32,6 +33,7 @@ struct Parts {
   PartialTable partials;
   IngestTable ingests;
   BlobFiles files;
+  Evictions evictions;
   Space space;
   Background background;
 };

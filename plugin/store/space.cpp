@@ -21,13 +21,14 @@ std::uint64_t excess(std::uint64_t value, std::uint64_t bound) { return value > 
 }  // namespace
 
 Space::Space(std::filesystem::path content, std::uint64_t quota, std::uint64_t floor, const BlobTable& table,
-             const Clock& clock, Background& background, Evictor evictor)
+             const Clock& clock, Background& background, Evictions& evictions, Evictor evictor)
     : content_(std::move(content)),
       quota_(quota),
       floor_(floor),
       table_(table),
       clock_(clock),
       background_(background),
+      evictions_(evictions),
       evictor_(std::move(evictor)) {}
 
 std::uint64_t Space::free_bytes() const {
@@ -68,7 +69,8 @@ Status Space::reserve(std::uint64_t bytes, std::uint64_t on_disk, Purpose purpos
     }
     const std::uint64_t wanted = std::max(missing.quota, missing.disk);
     const bool best_effort = foreground && missing.disk == 0;
-    if (round < kRounds && (evict(wanted, best_effort) > 0 || best_effort)) continue;
+    const auto why = missing.disk > missing.quota ? Eviction::kDisk : Eviction::kQuota;
+    if (round < kRounds && (evict(wanted, why, best_effort) > 0 || best_effort)) continue;
     if (missing.disk > 0) return fail(floor_error(bytes));
     return fail(Code::kResourceExhausted,
                 "no room for " + format_bytes(bytes) + " within the quota of " + format_bytes(quota_) +
@@ -99,11 +101,11 @@ Status Space::take(std::uint64_t bytes) {
       }
       missing = bytes - credit_;
     }
-    if (round == kRounds || evict(missing, false) == 0) return fail(floor_error(bytes));
+    if (round == kRounds || evict(missing, Eviction::kDisk, false) == 0) return fail(floor_error(bytes));
   }
 }
 
-std::uint64_t Space::evict(std::uint64_t bytes, bool best_effort) {
+std::uint64_t Space::evict(std::uint64_t bytes, Eviction why, bool best_effort) {
   const auto order = evictor_.order();
   std::uint64_t possible = 0;
   for (const auto& candidate : order) possible += candidate.size;
@@ -114,7 +116,7 @@ std::uint64_t Space::evict(std::uint64_t bytes, bool best_effort) {
     if (freed >= bytes) break;
     if (!evictor_.evict(candidate)) continue;
     freed += candidate.size;
-    ++evictions_;
+    evictions_.count(why, candidate.size);
     spdlog::debug("evicted {} ({}) to make room", candidate.digest.to_string(), format_bytes(candidate.size));
   }
   return freed;
@@ -128,7 +130,7 @@ void Space::trim_soon() {
       const std::lock_guard lock(mutex_);
       over = shortage(0, 0).quota;
     }
-    if (over > 0) evict(over, true);
+    if (over > 0) evict(over, Eviction::kQuota, true);
   });
 }
 

@@ -13,6 +13,7 @@
 #include "plugin/base/result.h"
 #include "plugin/store/background.h"
 #include "plugin/store/blob_table.h"
+#include "plugin/store/evictions.h"
 
 namespace paceline::store {
 
@@ -25,7 +26,7 @@ struct Evictor {
 class Space {
  public:
   Space(std::filesystem::path content, std::uint64_t quota, std::uint64_t floor, const BlobTable& table,
-        const Clock& clock, Background& background, Evictor evictor);
+        const Clock& clock, Background& background, Evictions& evictions, Evictor evictor);
 
   /// Before a download: `bytes` join the partial bytes, `on_disk` of them are not allocated yet. Both at once, so that
   /// downloads that begin together cannot pass the bounds together.
@@ -44,7 +45,6 @@ class Space {
 
   [[nodiscard]] std::uint64_t partial_bytes() const { return partial_; }
   [[nodiscard]] std::uint64_t free_bytes() const;
-  [[nodiscard]] std::uint64_t evictions() const { return evictions_; }
 
   /// Evicts until the quota is kept, as far as that goes; in the background.
   void trim_soon();
@@ -56,7 +56,7 @@ class Space {
   };
   [[nodiscard]] Shortage shortage(std::uint64_t bytes, std::uint64_t on_disk) const;
   /// Answers the bytes freed. Evicts nothing when all that may go is not enough, unless `best_effort`.
-  std::uint64_t evict(std::uint64_t bytes, bool best_effort);
+  std::uint64_t evict(std::uint64_t bytes, Eviction why, bool best_effort);
   [[nodiscard]] Error floor_error(std::uint64_t bytes) const;
 
   const std::filesystem::path content_;
@@ -65,6 +65,7 @@ class Space {
   const BlobTable& table_;
   const Clock& clock_;
   Background& background_;
+  Evictions& evictions_;
   const Evictor evictor_;
 
   std::mutex mutex_;
@@ -73,7 +74,6 @@ class Space {
   TimePoint credit_until_;
   std::atomic<std::uint64_t> partial_{0};
   std::atomic<std::uint64_t> elsewhere_{0};
-  std::atomic<std::uint64_t> evictions_{0};
 };
 
 }  // namespace paceline::store

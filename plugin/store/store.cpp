@@ -59,7 +59,13 @@ Result<std::shared_ptr<const OpenBlob>> Store::open_growing(const Digest& digest
 }
 
 Status Store::remove(const Digest& digest) { return impl_->parts.files.remove(digest); }
-Status Store::evict(const Digest& digest) { return impl_->parts.files.evict(digest); }
+
+Status Store::evict(const Digest& digest, Eviction why) {
+  const auto freed = impl_->parts.files.evict(digest);
+  if (!freed) return fail(freed.error());
+  impl_->parts.evictions.count(why, *freed);
+  return {};
+}
 
 Labels Store::labels(const Digest& digest) const { return impl_->parts.labels.get(digest); }
 
@@ -116,7 +122,10 @@ Usage Store::usage() const {
   usage.quota = parts.options.quota;
   usage.free_floor = parts.options.free_floor;
   usage.free_bytes = parts.space.free_bytes();
-  usage.evictions = parts.space.evictions();
+  usage.evicted = parts.evictions.by_reason();
+  usage.evictions = usage.evicted[Eviction::kQuota] + usage.evicted[Eviction::kDisk];
+  usage.unused_bytes = parts.evictions.unused_bytes();
+  usage.adoptions = parts.files.adoptions();
   return usage;
 }
 

@@ -57,13 +57,25 @@ using Labels = std::map<std::string, std::string>;
 /// Why bytes are about to be stored: prefetches obey the quota, a foreground pull only the free-space floor.
 enum class Purpose { kForeground, kPrefetch };
 
+/// Why a blob was dropped that containerd had not (or no longer) on its list.
+enum class Eviction {
+  kQuota,     ///< Room was needed within the quota.
+  kDisk,      ///< … or on the disk.
+  kRequest,   ///< Somebody asked for it.
+  kUnpacked,  ///< Its files were taken instead.
+};
+
 struct Usage {
   std::uint64_t listed_blobs = 0, listed_bytes = 0;
   std::uint64_t hidden_blobs = 0, hidden_bytes = 0;
   std::uint64_t pinned_bytes = 0;
   std::uint64_t partial_bytes = 0;  ///< Downloads and ingests in progress, as allocated on disk.
   std::uint64_t quota = 0, free_floor = 0, free_bytes = 0;
-  std::uint64_t evictions = 0;  ///< Since start.
+  // Since start:
+  std::uint64_t evictions = 0;                ///< For room: by quota and disk.
+  std::map<Eviction, std::uint64_t> evicted;  ///< All of them, by reason.
+  std::uint64_t unused_bytes = 0;             ///< Dropped before anybody used them: all reasons but kUnpacked.
+  std::uint64_t adoptions = 0;                ///< Hidden blobs that became listed.
 };
 
 struct VerifyResult {
@@ -109,7 +121,7 @@ class Store {
   /// containerd deletes a listed blob: unlinked, or, while pinned, hidden again. kNotFound when not listed.
   Status remove(const Digest& digest);
   /// Drops a hidden, unpinned blob. kFailedPrecondition when listed, pinned or claimed.
-  Status evict(const Digest& digest);
+  Status evict(const Digest& digest, Eviction why = Eviction::kRequest);
 
   // ---- labels (containerd's conformance suite and `ctr content label` on the bare store)
   [[nodiscard]] Labels labels(const Digest& digest) const;

@@ -44,6 +44,33 @@ TEST(Path, ExpectsTheStreamsItsLastPullEndedWith) {
   EXPECT_EQ(Path("host:443", {}, std::nullopt).likely_streams(kNow), 1U);
 }
 
+TEST(Path, CountsWhatHappensToIt) {
+  Path path("host:443", kFixed, std::nullopt);
+  path.open_planner(1, true).add(1, 100'000'000);
+  path.received(30, true);
+  path.received(12, false);
+  path.retried(Retry::kTimeout);
+  path.retried(Retry::kTimeout);
+  path.ranges_refused();
+  const auto counts = path.snapshot(adaptive::Time{0}).counts;
+  EXPECT_EQ(counts.foreground_bytes, 30U);
+  EXPECT_EQ(counts.prefetch_bytes, 12U);
+  EXPECT_EQ(counts.retries, (std::map<Retry, std::uint64_t>{{Retry::kTimeout, 2}}));
+  EXPECT_EQ(counts.range_fallbacks, 1U);
+  EXPECT_TRUE(counts.changes.empty()) << "a fixed number never changes";
+}
+
+TEST(Path, CountsTheChangesOfItsNumberOfStreams) {
+  Path path("host:443", {}, std::nullopt);
+  path.open_planner(1, true).add(1, 100'000'000);
+  const unsigned before = path.budget().limit();
+  path.wake(100'000'000, 1, {}, 0);
+  ASSERT_GT(path.budget().limit(), before);
+  const auto counts = path.snapshot(adaptive::Time{0}).counts;
+  const std::pair key{adaptive::Reason::kInitialCold, true};
+  EXPECT_EQ(counts.changes, (decltype(counts.changes){{key, 1}}));
+}
+
 TEST(Path, RemembersThatAHostServesNoRanges) {
   adaptive::PathProfile profile;
   profile.ranges_ok = false;

@@ -26,7 +26,27 @@ TEST_F(Quota, EvictsTheLeastRecentlyUsedHiddenBlob) {
   EXPECT_FALSE(store->find(b));
   EXPECT_TRUE(store->find(c));
   EXPECT_TRUE(store->find(d));
-  EXPECT_EQ(store->usage().evictions, 1U);
+  const auto usage = store->usage();
+  EXPECT_EQ(usage.evictions, 1U);
+  EXPECT_EQ(usage.evicted.at(Eviction::kQuota), 1U);
+  EXPECT_EQ(usage.unused_bytes, 100U);
+}
+
+TEST_F(Quota, DropsAreCountedByReason) {
+  const Digest asked = hide(make_bytes(100, 1));
+  const Digest unpacked = hide(make_bytes(70, 2));
+  const Digest adopted = hide(make_bytes(10, 3));
+  ASSERT_TRUE(store->evict(asked));
+  ASSERT_TRUE(store->evict(unpacked, Eviction::kUnpacked));
+  EXPECT_FALSE(store->evict(unpacked));
+  ASSERT_TRUE(store->adopt(adopted));
+  ASSERT_TRUE(store->adopt(adopted));
+  const auto usage = store->usage();
+  EXPECT_EQ(usage.evicted.at(Eviction::kRequest), 1U);
+  EXPECT_EQ(usage.evicted.at(Eviction::kUnpacked), 1U);
+  EXPECT_EQ(usage.evictions, 0U) << "nothing was dropped for room";
+  EXPECT_EQ(usage.unused_bytes, 100U) << "what was unpacked was used";
+  EXPECT_EQ(usage.adoptions, 1U);
 }
 
 TEST_F(Quota, OrderOfUseSurvivesARestart) {
