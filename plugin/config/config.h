@@ -82,6 +82,7 @@ struct Config {
   struct Metrics {
     bool enabled = true;
     std::string address = "127.0.0.1:9436";  ///< As mirror.address.
+    std::vector<unsigned> status_uids;       ///< Who may see the status page beside root and the daemon's own user.
     bool operator==(const Metrics&) const = default;
   } metrics;
 

@@ -145,12 +145,18 @@ const std::vector<Key<Config>>& keys() {
 
         key<Config>(
             "metrics.enabled", Takes::kRestart, Flag{}, [](auto& own) -> auto& { return own.metrics.enabled; },
-            "Whether to serve metrics for Prometheus, and `/healthz` and `/readyz`."),
+            "Whether to serve metrics for Prometheus, `/healthz` and `/readyz`, and the status page."),
         key<Config>(
             "metrics.address", Takes::kRestart, Text{check_loopback},
             [](auto& own) -> auto& { return own.metrics.address; },
             "Loopback address and port of the metrics, which any user of the machine may read. Port 0 picks a free "
             "one, which is logged; one in use is a warning, and the daemon starts without metrics."),
+        key<Config>(
+            "metrics.status_uids", Takes::kRestart, Counts{0, std::numeric_limits<std::int32_t>::max()},
+            [](auto& own) -> auto& { return own.metrics.status_uids; },
+            "Users, by number, who may see the status page at `/` beside root and the daemon's own: it names images "
+            "and "
+            "registries."),
 
         key<Config>(
             "registry.certs_dirs", Takes::kRestart, PathList{},
