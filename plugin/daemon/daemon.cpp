@@ -15,6 +15,7 @@
 #include "plugin/base/text.h"
 #include "plugin/config/folders.h"
 #include "plugin/daemon/socket_claim.h"
+#include "plugin/status/state_json.h"
 
 namespace paceline::daemon {
 namespace {
@@ -35,6 +36,9 @@ constexpr Duration kMirrorGrace = 500ms;
 constexpr Duration kMetricsGrace = 100ms;
 constexpr auto kServerGrace = 2s;
 
+// As many as a screen has room for.
+constexpr std::size_t kRecentStarts = 20;
+
 Result<std::unique_ptr<records::RecordStore>> open_records(const config::Config& config) {
   const auto folder = config::records_folder(config);
   if (auto made = make_directories(folder); !made) return fail(made.error());
@@ -52,11 +56,14 @@ std::unique_ptr<records::RecordStore> records_if_any(const config::Config& confi
 }
 
 std::unique_ptr<records::Recorder> make_recorder(const config::Config& config, records::RecordStore* store,
-                                                 const Clock& clock) {
+                                                 const Clock& clock,
+                                                 std::initializer_list<records::Listener*> listeners) {
   if (store == nullptr) return nullptr;
   auto file = std::make_unique<records::RecordFile>(config::records_folder(config) / "records.jsonl",
                                                     config.records.max_file_bytes);
-  return std::make_unique<records::Recorder>(store, std::move(file), clock);
+  auto recorder = std::make_unique<records::Recorder>(store, std::move(file), clock);
+  for (auto* listener : listeners) recorder->listen(*listener);
+  return recorder;
 }
 
 unsigned unpacking_threads() { return std::clamp(std::thread::hardware_concurrency(), 2U, 8U); }
@@ -132,8 +139,9 @@ Daemon::Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<Syst
       tokens_(network_, *clock_),
       registries_(
           {.network = network_, .hosts = hosts_, .credentials = credentials_, .tokens = tokens_, .clock = *clock_}),
+      recent_starts_(kRecentStarts),
       record_store_(std::move(record_store)),
-      recorder_(make_recorder(config, record_store_.get(), *clock_)),
+      recorder_(make_recorder(config, record_store_.get(), *clock_, {&cold_starts_, &recent_starts_})),
       events_(recorder_ && !config.containerd.address.empty()
                   ? std::make_unique<events::ContainerEvents>(config.containerd.address, *recorder_)
                   : nullptr),
@@ -161,13 +169,22 @@ Daemon::Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<Syst
                                                                     .flights = flights_,
                                                                     .state = config.root / "state",
                                                                     .listener = unpacker_.get(),
-                                                                    .ends = &durations_,
+                                                                    .ends = &ended_,
                                                                     .records = recorder_.get()})),
-      scrape_(*store_, *pulls_, durations_, PACELINE_VERSION),
+      scrape_({.store = *store_,
+               .network = network_,
+               .pulls = *pulls_,
+               .ended = ended_,
+               .cold_starts = cold_starts_,
+               .calls = calls_,
+               .recorder = recorder_.get(),
+               .version = PACELINE_VERSION}),
+      pages_(mirror::Callers(config_.metrics.status_uids), [this] { return status_json(); }),
       upstream_(registries_, *pulls_),
       content_(*store_, flights_, *clock_, unpacker_.get()),
       control_(*pulls_),
       api_(control_, *store_, record_store_.get(), *clock_, PACELINE_VERSION, kept_layers_.get()) {
+  if (record_store_) recent_starts_.recall(*record_store_);
   if (!snapshotter_) return;
   snapshots_ = std::make_unique<snapshots::SnapshotsService>(*snapshotter_, unpacker_.get(), kLayerPatience, *clock_);
   applier_ = std::make_unique<layers::StoreLayerApplier>(*store_, flights_, unpacking_threads());
@@ -193,13 +210,23 @@ Status Daemon::start_mirror() {
 void Daemon::start_metrics() {
   if (!config_.metrics.enabled) return;
   const auto address = config::parse_loopback(config_.metrics.address);
-  auto endpoint = address ? metrics::Endpoint::start(*address, [this] { return scrape_.text(); })
+  auto endpoint = address ? metrics::Endpoint::start(
+                                *address, {.scrape = [this] { return scrape_.text(); },
+                                           .status = [this](const auto& request) { return pages_.answer(request); }})
                           : Result<std::unique_ptr<metrics::Endpoint>>(fail(address.error()));
   if (endpoint) {
     metrics_ = std::move(*endpoint);
   } else {
     spdlog::warn("metrics are not served: {}", endpoint.error().message);
   }
+}
+
+std::string Daemon::status_json() const {
+  return status::to_json({.version = PACELINE_VERSION,
+                          .now = clock_->wall(),
+                          .pulls = pulls_->pulls(),
+                          .paths = pulls_->paths(),
+                          .starts = recent_starts_.newest()});
 }
 
 Status Daemon::start_server() {
@@ -213,6 +240,11 @@ Status Daemon::start_server() {
   // GOAWAY too_many_pings, which ends containerd's connection.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
+  if (config_.metrics.enabled) {
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+    interceptors.push_back(calls_.interceptor());
+    builder.experimental().SetInterceptorCreators(std::move(interceptors));
+  }
   content_.add_to(builder);
   builder.RegisterService(&api_);
   if (snapshots_) snapshots_->add_to(builder);

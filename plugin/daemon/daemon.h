@@ -19,8 +19,10 @@
 #include "plugin/events/container_events.h"
 #include "plugin/layers/layer_unpacker.h"
 #include "plugin/layers/store_layer_applier.h"
+#include "plugin/metrics/call_times.h"
+#include "plugin/metrics/cold_starts.h"
+#include "plugin/metrics/ended_pulls.h"
 #include "plugin/metrics/endpoint.h"
-#include "plugin/metrics/pull_durations.h"
 #include "plugin/metrics/scrape.h"
 #include "plugin/mirror/mirror.h"
 #include "plugin/net/network_thread.h"
@@ -31,6 +33,8 @@
 #include "plugin/registry/repository.h"
 #include "plugin/registry/token_service.h"
 #include "plugin/snapshots/snapshots_service.h"
+#include "plugin/status/pages.h"
+#include "plugin/status/recent_starts.h"
 #include "plugin/store/store.h"
 
 namespace paceline::daemon {
@@ -61,6 +65,7 @@ class Daemon {
          std::unique_ptr<records::RecordStore> record_store);
   Status start_mirror();
   void start_metrics();
+  [[nodiscard]] std::string status_json() const;
   Status start_server();
 
   config::Config config_;
@@ -73,6 +78,11 @@ class Daemon {
   registry::TokenService tokens_;
   registry::Registries registries_;
   pull::FlightTable flights_;
+  // What is counted for the metrics outlives whoever counts.
+  metrics::EndedPulls ended_;
+  metrics::ColdStarts cold_starts_;
+  metrics::CallTimes calls_;
+  status::RecentStarts recent_starts_;
   // Null when no records are kept; the events also when containerd is not to be asked.
   std::unique_ptr<records::RecordStore> record_store_;
   std::unique_ptr<records::Recorder> recorder_;
@@ -82,9 +92,9 @@ class Daemon {
   std::unique_ptr<layers::LayerFolders> layer_folders_;
   std::unique_ptr<layers::KeptLayers> kept_layers_;
   std::unique_ptr<layers::LayerUnpacker> unpacker_;
-  metrics::PullDurations durations_;
   std::unique_ptr<pull::PullManager> pulls_;
   metrics::Scrape scrape_;
+  status::Pages pages_;
   mirror::ManagedUpstream upstream_;
   content::ContentService content_;
   api::ManagedPulls control_;

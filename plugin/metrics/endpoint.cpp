@@ -19,9 +19,8 @@ mirror::Response text(int status, std::string body, std::string type = "text/pla
 
 }  // namespace
 
-Result<std::unique_ptr<Endpoint>> Endpoint::start(const config::LoopbackAddress& address,
-                                                  std::function<std::string()> scrape) {
-  std::unique_ptr<Endpoint> endpoint(new Endpoint(std::move(scrape)));
+Result<std::unique_ptr<Endpoint>> Endpoint::start(const config::LoopbackAddress& address, Handlers handlers) {
+  std::unique_ptr<Endpoint> endpoint(new Endpoint(std::move(handlers)));
   auto server = mirror::HttpServer::start(
       address, [raw = endpoint.get()](const mirror::Request& request) { return raw->answer(request); },
       {.connections = kConnections});
@@ -37,10 +36,11 @@ mirror::Response Endpoint::answer(const mirror::Request& request) const {
     return refused;
   }
   const std::string_view path = std::string_view(request.target).substr(0, request.target.find('?'));
-  if (path == "/metrics") return text(200, scrape_(), "text/plain; version=0.0.4");
+  if (path == "/metrics") return text(200, handlers_.scrape(), "text/plain; version=0.0.4");
   if (path == "/healthz") return text(200, "ok\n");
   if (path == "/readyz") return ready_ ? text(200, "ok\n") : text(503, "not serving\n");
-  return text(404, "there are /metrics, /healthz and /readyz\n");
+  if (path == "/" || path == "/status.json") return handlers_.status(request);
+  return text(404, "there are /metrics, /healthz, /readyz, / and /status.json\n");
 }
 
 }  // namespace paceline::metrics

@@ -1,6 +1,7 @@
 // The loopback HTTP endpoint for Prometheus and a node's health checks: /metrics, /healthz (the process answers) and
 // /readyz (its gRPC server serves). Any user of the machine may ask: no image, credential or path of a file is in it.
-// Thread rule: start, drain and destruction from one thread; set_ready from any. `scrape` is called on many threads.
+// Beside them the pages of a status handler, which judges by itself who may see them.
+// Thread rule: start, drain and destruction from one thread; set_ready from any. The handlers run on many threads.
 #pragma once
 
 #include <atomic>
@@ -15,9 +16,12 @@ namespace paceline::metrics {
 
 class Endpoint {
  public:
-  /// `scrape` answers the text of /metrics, and lives as long as this does.
-  static Result<std::unique_ptr<Endpoint>> start(const config::LoopbackAddress& address,
-                                                 std::function<std::string()> scrape);
+  struct Handlers {
+    std::function<std::string()> scrape;  ///< Answers the text of /metrics.
+    mirror::Handler status;               ///< Answers GET and HEAD of / and /status.json.
+  };
+  /// What the handlers use lives as long as this does.
+  static Result<std::unique_ptr<Endpoint>> start(const config::LoopbackAddress& address, Handlers handlers);
 
   [[nodiscard]] const config::LoopbackAddress& address() const { return server_->address(); }
   /// Not ready at the start.
@@ -26,10 +30,10 @@ class Endpoint {
   bool drain(Duration grace) { return server_->drain(grace); }
 
  private:
-  explicit Endpoint(std::function<std::string()> scrape) : scrape_(std::move(scrape)) {}
+  explicit Endpoint(Handlers handlers) : handlers_(std::move(handlers)) {}
   mirror::Response answer(const mirror::Request& request) const;
 
-  const std::function<std::string()> scrape_;
+  const Handlers handlers_;
   std::atomic<bool> ready_ = false;
   std::unique_ptr<mirror::HttpServer> server_;  // Last: its threads use what stands above.
 };

@@ -25,19 +25,30 @@ double cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-std::uint64_t resident_bytes() {
+void read_memory(ProcessUsage& usage) {
   std::ifstream statm("/proc/self/statm");
   std::uint64_t size = 0;
   std::uint64_t resident = 0;
-  if (!(statm >> size >> resident)) return 0;
-  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  if (!(statm >> size >> resident)) return;
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  usage.virtual_bytes = size * page;
+  usage.resident_bytes = resident * page;
+}
+
+std::uint64_t max_fds() {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
+std::uint64_t entries_of(const char* folder) {
+  std::error_code error;
+  const std::filesystem::directory_iterator entries(folder, error);
+  return error ? 0 : static_cast<std::uint64_t>(std::distance(begin(entries), end(entries)));
 }
 
 std::uint64_t open_fds() {
-  std::error_code error;
-  const std::filesystem::directory_iterator entries("/proc/self/fd", error);
-  if (error) return 0;
-  return static_cast<std::uint64_t>(std::distance(begin(entries), end(entries))) - 1;  // Less the one that lists them.
+  const auto count = entries_of("/proc/self/fd");
+  return count > 0 ? count - 1 : 0;  // Less the one that lists them.
 }
 
 // When the machine started, in seconds since the epoch.
@@ -68,8 +79,14 @@ double start_time() {
 
 ProcessUsage read_process_usage() {
   static const double kStart = start_time();
-  return {
-      .start_time = kStart, .cpu_seconds = cpu_seconds(), .resident_bytes = resident_bytes(), .open_fds = open_fds()};
+  ProcessUsage usage;
+  usage.start_time = kStart;
+  usage.cpu_seconds = cpu_seconds();
+  usage.open_fds = open_fds();
+  usage.max_fds = max_fds();
+  usage.threads = entries_of("/proc/self/task");
+  read_memory(usage);
+  return usage;
 }
 
 }  // namespace paceline::metrics

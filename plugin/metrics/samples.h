@@ -1,31 +1,34 @@
-// Metric families made at the moment of a scrape from what the modules tell of themselves anyway (store::Usage and the
-// snapshots of pulls and paths), and from the durations of ended pulls. Nothing is counted on the way of a download,
-// and no module knows of Prometheus. Thread rule: pure functions, but for the labels that they are handed.
+// Metric families made at the moment of a scrape from what the modules tell of themselves anyway (store::Usage, the
+// snapshots of pulls and paths, the network's tally of requests), and from what was counted at the end of pulls,
+// records and calls. No module knows of Prometheus. Thread rule: pure functions, but for the labels that they are
+// handed.
 #pragma once
-
-#include <prometheus/metric_family.h>
 
 #include <string>
 #include <vector>
 
+#include "plugin/metrics/call_times.h"
+#include "plugin/metrics/cold_starts.h"
+#include "plugin/metrics/ended_pulls.h"
+#include "plugin/metrics/family.h"
 #include "plugin/metrics/host_labels.h"
 #include "plugin/metrics/process_usage.h"
-#include "plugin/metrics/pull_durations.h"
+#include "plugin/net/request_tally.h"
 #include "plugin/pull/snapshot.h"
 #include "plugin/store/store.h"
 
 namespace paceline::metrics {
 
-using Families = std::vector<prometheus::MetricFamily>;
-
 Families store_families(const store::Usage& usage);
 /// Several paths that share a label are added up: a scraper takes a label set only once.
 Families path_families(const std::vector<pull::PathSnapshot>& paths, HostLabels& labels);
+Families request_families(const std::vector<net::RequestCount>& requests, HostLabels& labels);
 Families pull_families(const std::vector<pull::PullSnapshot>& pulls);
-Families duration_families(const PullDurations::Series& series);
+Families ended_pull_families(const EndedPulls::Snapshot& ended);
+/// `dropped`: told to the recorder and lost.
+Families record_families(const ColdStarts::Snapshot& starts, std::uint64_t dropped);
+Families call_families(const CallTimes::Series& calls);
 Families build_families(const std::string& version);
 Families process_families(const ProcessUsage& usage);
-/// Prometheus' text exposition format, version 0.0.4.
-std::string to_text(const Families& families);
 
 }  // namespace paceline::metrics

@@ -1,6 +1,7 @@
 #include "plugin/metrics/scrape.h"
 
 #include <iterator>
+#include <utility>
 
 #include "plugin/metrics/process_usage.h"
 #include "plugin/metrics/samples.h"
@@ -13,23 +14,27 @@ constexpr std::size_t kNamedHosts = 32;
 
 }  // namespace
 
-Scrape::Scrape(const store::Store& store, const pull::PullManager& pulls, const PullDurations& durations,
-               std::string version)
-    : store_(store), pulls_(pulls), durations_(durations), version_(std::move(version)), labels_(kNamedHosts) {}
+Scrape::Scrape(ScrapeSources sources) : sources_(std::move(sources)), labels_(kNamedHosts) {}
 
 std::string Scrape::text() {
-  Families all = build_families(version_);
+  Families all = build_families(sources_.version);
   const auto append = [&all](Families families) {
     all.insert(all.end(), std::make_move_iterator(families.begin()), std::make_move_iterator(families.end()));
   };
   append(process_families(read_process_usage()));
-  append(store_families(store_.usage()));
-  append(pull_families(pulls_.pulls()));
-  append(duration_families(durations_.series()));
-  const auto paths = pulls_.paths();
+  append(store_families(sources_.store.usage()));
+  append(pull_families(sources_.pulls.pulls()));
+  append(ended_pull_families(sources_.ended.snapshot()));
+  append(call_families(sources_.calls.series()));
+  if (sources_.recorder != nullptr) {
+    append(record_families(sources_.cold_starts.snapshot(), sources_.recorder->dropped()));
+  }
+  const auto paths = sources_.pulls.paths();
+  const auto requests = sources_.network.requests();
   {
     const std::lock_guard lock(mutex_);
     append(path_families(paths, labels_));
+    append(request_families(requests, labels_));
   }
   return to_text(all);
 }

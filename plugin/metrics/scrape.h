@@ -5,24 +5,35 @@
 #include <mutex>
 #include <string>
 
+#include "plugin/metrics/call_times.h"
+#include "plugin/metrics/cold_starts.h"
+#include "plugin/metrics/ended_pulls.h"
 #include "plugin/metrics/host_labels.h"
-#include "plugin/metrics/pull_durations.h"
+#include "plugin/net/network_thread.h"
 #include "plugin/pull/pull_manager.h"
+#include "plugin/records/recorder.h"
 #include "plugin/store/store.h"
 
 namespace paceline::metrics {
 
+struct ScrapeSources {
+  const store::Store& store;
+  const net::NetworkThread& network;
+  const pull::PullManager& pulls;
+  const EndedPulls& ended;
+  const ColdStarts& cold_starts;
+  const CallTimes& calls;
+  const records::Recorder* recorder;  ///< Null when no records are kept: their families are left out.
+  std::string version;
+};
+
 class Scrape {
  public:
-  Scrape(const store::Store& store, const pull::PullManager& pulls, const PullDurations& durations,
-         std::string version);
+  explicit Scrape(ScrapeSources sources);
   std::string text();
 
  private:
-  const store::Store& store_;
-  const pull::PullManager& pulls_;
-  const PullDurations& durations_;
-  const std::string version_;
+  const ScrapeSources sources_;
   std::mutex mutex_;  // Guards labels_.
   HostLabels labels_;
 };

@@ -10,10 +10,18 @@ namespace {
 class EndpointTest : public testing::Test {
  protected:
   EndpointTest() {
-    auto started = Endpoint::start({.host = "127.0.0.1", .port = 0}, [this] {
-      ++scrapes_;
-      return std::string("a_total 1\n");
-    });
+    auto started = Endpoint::start({.host = "127.0.0.1", .port = 0}, {.scrape =
+                                                                          [this] {
+                                                                            ++scrapes_;
+                                                                            return std::string("a_total 1\n");
+                                                                          },
+                                                                      .status =
+                                                                          [](const mirror::Request& request) {
+                                                                            mirror::Response response;
+                                                                            response.body =
+                                                                                "status of " + request.target;
+                                                                            return response;
+                                                                          }});
     EXPECT_TRUE(started) << started.error().message;
     endpoint_ = std::move(*started);
   }
@@ -51,8 +59,15 @@ TEST_F(EndpointTest, ReadyOnlyWhileTheServerServes) {
   EXPECT_EQ(scrapes_, 0);
 }
 
+TEST_F(EndpointTest, StatusPagesAreItsHandlers) {
+  EXPECT_EQ(ask("/").body, "status of /");
+  EXPECT_EQ(ask("/status.json").body, "status of /status.json");
+  EXPECT_EQ(ask("/", "POST").status, 405);
+}
+
 TEST_F(EndpointTest, RefusesEverythingElse) {
-  for (const auto* target : {"/", "/metrics/", "/v2/", "/metricsx"}) EXPECT_EQ(ask(target).status, 404) << target;
+  for (const auto* target : {"/metrics/", "/v2/", "/metricsx", "/status.jsonx"})
+    EXPECT_EQ(ask(target).status, 404) << target;
   for (const auto* method : {"POST", "DELETE"}) {
     const auto refused = ask("/metrics", method);
     EXPECT_EQ(refused.status, 405) << method;
@@ -62,7 +77,7 @@ TEST_F(EndpointTest, RefusesEverythingElse) {
 }
 
 TEST_F(EndpointTest, APortInUseIsAnErrorThatNamesIt) {
-  const auto second = Endpoint::start(endpoint_->address(), [] { return std::string(); });
+  const auto second = Endpoint::start(endpoint_->address(), {});
   ASSERT_FALSE(second);
   EXPECT_NE(second.error().message.find(endpoint_->address().to_string()), std::string::npos);
 }

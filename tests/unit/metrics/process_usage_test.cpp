@@ -20,6 +20,9 @@ TEST(ProcessUsage, TellsOfThisProcess) {
   const auto after = read_process_usage();
   EXPECT_EQ(after.open_fds, before.open_fds + 1);
   EXPECT_GE(after.cpu_seconds, before.cpu_seconds);
+  EXPECT_GT(after.max_fds, after.open_fds);
+  EXPECT_GE(after.virtual_bytes, after.resident_bytes);
+  EXPECT_GE(after.threads, 1U);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "plugin/metrics/pull_durations.h"
+#include "plugin/metrics/ended_pulls.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ pull::PullSnapshot ended_pull(pull::PullState state, Duration elapsed, std::uint
   return pull;
 }
 
-TEST(PullDurations, SizeClassesAreTheKubelets) {
+TEST(EndedPulls, SizeClassesAreTheKubelets) {
   EXPECT_EQ(size_class(0), "N/A");
   EXPECT_EQ(size_class(1), "0-10MB");
   EXPECT_EQ(size_class(10ULL << 20U), "0-10MB");
@@ -33,13 +33,13 @@ TEST(PullDurations, SizeClassesAreTheKubelets) {
   EXPECT_EQ(size_class((10ULL << 30U) + 1), "GT10GB");
 }
 
-TEST(PullDurations, CountsByLabelsInCumulatedBuckets) {
-  PullDurations durations;
-  durations.ended(ended_pull(pull::PullState::kDone, 100ms, 5));
-  durations.ended(ended_pull(pull::PullState::kDone, 7s, 5));
-  durations.ended(ended_pull(pull::PullState::kDone, 2h, 5));
-  durations.ended(ended_pull(pull::PullState::kFailed, 1s, 0));
-  const std::string text = to_text(duration_families(durations.series()));
+TEST(EndedPulls, CountsByLabelsInCumulatedBuckets) {
+  EndedPulls pulls;
+  pulls.ended(ended_pull(pull::PullState::kDone, 100ms, 5));
+  pulls.ended(ended_pull(pull::PullState::kDone, 7s, 5));
+  pulls.ended(ended_pull(pull::PullState::kDone, 2h, 5));
+  pulls.ended(ended_pull(pull::PullState::kFailed, 1s, 0));
+  const std::string text = to_text(ended_pull_families(pulls.snapshot()));
   const std::string name = "paceline_image_pull_duration_seconds";
   const std::string ok = R"({source="mirror",result="ok",policy="adaptive",image_size_in_bytes="0-10MB")";
   EXPECT_THAT(text, HasSubstr("# TYPE " + name + " histogram"));
@@ -53,6 +53,19 @@ TEST(PullDurations, CountsByLabelsInCumulatedBuckets) {
   EXPECT_THAT(
       text,
       HasSubstr(name + R"(_count{source="mirror",result="failed",policy="adaptive",image_size_in_bytes="N/A"} 1)"));
+}
+
+TEST(EndedPulls, CountWhatTheyDidNotHaveToFetch) {
+  EndedPulls pulls;
+  auto pull = ended_pull(pull::PullState::kDone, 1s, 300);
+  pull.resumed_bytes = 70;
+  pull.blobs.resize(3);
+  pull.blobs[0].shared = pull.blobs[2].shared = true;
+  pulls.ended(pull);
+  pulls.ended(pull);
+  const std::string text = to_text(ended_pull_families(pulls.snapshot()));
+  EXPECT_THAT(text, HasSubstr("paceline_resumed_bytes_total 140"));
+  EXPECT_THAT(text, HasSubstr("paceline_singleflight_hits_total 4"));
 }
 
 }  // namespace

@@ -1,8 +1,7 @@
-#include "plugin/metrics/pull_durations.h"
+#include "plugin/metrics/ended_pulls.h"
 
 #include <algorithm>
 #include <chrono>
-#include <iterator>
 
 namespace paceline::metrics {
 namespace {
@@ -34,22 +33,22 @@ std::string size_class(std::uint64_t bytes) {
   return found == kSizeClasses.end() ? "GT10GB" : found->name;
 }
 
-void PullDurations::ended(const pull::PullSnapshot& pull) {
-  const double seconds = std::chrono::duration<double>(pull.elapsed).count();
-  const auto bucket = std::distance(kBounds.begin(), std::ranges::lower_bound(kBounds, seconds));
+void EndedPulls::ended(const pull::PullSnapshot& pull) {
   Labels labels{.source = std::string(pull::source_name(pull.source)),
                 .result = result_of(pull.state),
                 .policy = pull.policy,
                 .size = size_class(pull.total_bytes)};
+  const auto shared = std::ranges::count(pull.blobs, true, &pull::BlobProgress::shared);
   const std::lock_guard lock(mutex_);
-  auto& histogram = series_[std::move(labels)];
-  ++histogram.counts.at(static_cast<std::size_t>(bucket));
-  histogram.seconds += seconds;
+  seen_.durations.try_emplace(std::move(labels), kBounds)
+      .first->second.observe(std::chrono::duration<double>(pull.elapsed).count());
+  seen_.resumed_bytes += pull.resumed_bytes;
+  seen_.shared_blobs += static_cast<std::uint64_t>(shared);
 }
 
-PullDurations::Series PullDurations::series() const {
+EndedPulls::Snapshot EndedPulls::snapshot() const {
   const std::lock_guard lock(mutex_);
-  return series_;
+  return seen_;
 }
 
 }  // namespace paceline::metrics

@@ -1,0 +1,56 @@
+#include "plugin/metrics/call_times.h"
+
+#include <chrono>
+
+namespace paceline::metrics {
+namespace {
+
+namespace hooks = grpc::experimental;
+using SteadyClock = std::chrono::steady_clock;
+
+class CallTimer final : public hooks::Interceptor {
+ public:
+  /// `method`: gRPC's, which lives as long as the server.
+  CallTimer(CallTimes& times, const char* method) : times_(times), method_(method) {}
+
+  void Intercept(hooks::InterceptorBatchMethods* batch) override {
+    if (batch->QueryInterceptionHookPoint(hooks::InterceptionHookPoints::PRE_SEND_STATUS)) {
+      times_.observe(method_, std::chrono::duration<double>(SteadyClock::now() - begun_).count());
+    }
+    batch->Proceed();
+  }
+
+ private:
+  CallTimes& times_;
+  const char* const method_;
+  const SteadyClock::time_point begun_ = SteadyClock::now();
+};
+
+class CallTimers final : public hooks::ServerInterceptorFactoryInterface {
+ public:
+  explicit CallTimers(CallTimes& times) : times_(times) {}
+  hooks::Interceptor* CreateServerInterceptor(hooks::ServerRpcInfo* call) override {
+    return new CallTimer(times_, call->method());  // gRPC's to delete.
+  }
+
+ private:
+  CallTimes& times_;
+};
+
+}  // namespace
+
+std::unique_ptr<hooks::ServerInterceptorFactoryInterface> CallTimes::interceptor() {
+  return std::make_unique<CallTimers>(*this);
+}
+
+void CallTimes::observe(const std::string& method, double seconds) {
+  const std::lock_guard lock(mutex_);
+  series_.try_emplace(method, kBounds).first->second.observe(seconds);
+}
+
+CallTimes::Series CallTimes::series() const {
+  const std::lock_guard lock(mutex_);
+  return series_;
+}
+
+}  // namespace paceline::metrics
