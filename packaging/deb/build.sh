@@ -46,6 +46,7 @@ file packaging/deb/lintian-overrides usr/share/lintian/overrides/paceline
 file README.md usr/share/doc/paceline/README.md
 for page in docs/*.md docs/platforms/*.md; do file "$page" "usr/share/doc/paceline/$page"; done
 for manifest in packaging/kubernetes/*; do file "$manifest" "usr/share/doc/paceline/packaging/kubernetes/${manifest##*/}"; done
+for part in packaging/prometheus/*; do file "$part" "usr/share/doc/paceline/packaging/prometheus/${part##*/}"; done
 
 mkdir -p "$tree/usr/share/bash-completion/completions" "$tree/usr/share/man/man1" "$tree/usr/share/man/man8"
 "$bin/paceline" completion bash > "$tree/usr/share/bash-completion/completions/paceline"
