@@ -121,6 +121,7 @@ wan_tests() {
   section "emulated wide-area link, and the studies in small"
   run_pytest release wan tests/wan tests/images/tests
   check "contention --quick" tests/wan/contention/run.sh --quick
+  check "arms --quick" tests/wan/arms/run.sh --quick --results build/wan/arms
   if check "study --quick" tests/wan/study/run.sh run --quick; then tail -n 1 "$logs/study---quick.log"; fi
   if check "images --quick" tests/images/run.sh run --quick; then tail -n 1 "$logs/images---quick.log"; fi
 }
