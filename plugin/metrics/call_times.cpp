@@ -10,11 +10,12 @@ using SteadyClock = std::chrono::steady_clock;
 
 class CallTimer final : public hooks::Interceptor {
  public:
-  /// `method`: gRPC's, which lives as long as the server.
   CallTimer(CallTimes& times, const char* method) : times_(times), method_(method) {}
 
   void Intercept(hooks::InterceptorBatchMethods* batch) override {
-    if (batch->QueryInterceptionHookPoint(hooks::InterceptionHookPoints::PRE_SEND_STATUS)) {
+    // A method that nobody serves has a name of the client's making: it gets no series.
+    if (batch->QueryInterceptionHookPoint(hooks::InterceptionHookPoints::PRE_SEND_STATUS) &&
+        batch->GetSendStatus().error_code() != grpc::StatusCode::UNIMPLEMENTED) {
       times_.observe(method_, std::chrono::duration<double>(SteadyClock::now() - begun_).count());
     }
     batch->Proceed();
@@ -22,7 +23,7 @@ class CallTimer final : public hooks::Interceptor {
 
  private:
   CallTimes& times_;
-  const char* const method_;
+  const std::string method_;
   const SteadyClock::time_point begun_ = SteadyClock::now();
 };
 

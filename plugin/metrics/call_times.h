@@ -1,7 +1,7 @@
 // How long gRPC calls took that the daemon answered, by method, from the call's begin to its status.
 //
-// Only methods of registered services come by, so that clients cannot make names up. Thread rule: any thread. It
-// outlives the server that its interceptor is given to.
+// Calls answered UNIMPLEMENTED are left out, so that clients cannot make names up. Thread rule:
+// any thread. It outlives the server that its interceptor is given to.
 #pragma once
 
 #include <grpcpp/support/server_interceptor.h>

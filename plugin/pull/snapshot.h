@@ -33,11 +33,11 @@ struct BlobProgress {
   std::uint64_t size = 0;
   std::uint64_t received = 0;
   bool present = false;  ///< Was in the store before this pull.
-  bool shared = false;   ///< Another pull's download of it was joined.
   bool done = false;     ///< In the store now, verified.
   unsigned streams = 0;  ///< Ranges of it under way now.
   UnpackState unpack = UnpackState::kNone;
   std::uint64_t unpacked_bytes = 0;  ///< Of the blob.
+  bool shared = false;               ///< Another pull's download of it was joined.
 };
 
 /// A pull as it stands; a value, safe to keep.

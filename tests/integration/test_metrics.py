@@ -65,7 +65,8 @@ def test_a_pull_is_counted(node, push, registry):
     assert log == {labels["code"]: value for labels, value
                    in found.series("paceline_registry_requests_total", registry=registry.host)}
     write = {"grpc_service": "containerd.services.content.v1.Content", "grpc_method": "Write"}
-    assert found.total("paceline_grpc_server_handling_seconds_count", **write) >= len(pushed.image.layers)
+    # Not one a layer: of what has arrived already, containerd is told so before it opens a Write.
+    assert found.total("paceline_grpc_server_handling_seconds_count", **write) >= 1
     for secret in (pushed.image.name, pushed.image.digest, *pushed.image.layer_digests):
         assert secret.removeprefix("sha256:") not in found.text, "images are nobody's business"
 

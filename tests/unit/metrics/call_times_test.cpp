@@ -50,10 +50,9 @@ TEST(CallTimes, AServersCallsAreTimedByMethod) {
   server->Shutdown();
 
   const auto series = calls.series();
-  ASSERT_EQ(series.size(), 1U) << "a client makes up no names";
-  EXPECT_EQ(series.begin()->first, "/grpc.health.v1.Health/Check");
+  EXPECT_EQ(series.size(), 1U) << "a client makes up no names";
   std::uint64_t count = 0;
-  for (const auto bucket : series.begin()->second.counts()) count += bucket;
+  for (const auto bucket : series.at("/grpc.health.v1.Health/Check").counts()) count += bucket;
   EXPECT_EQ(count, 2U);
 }
 

@@ -14,6 +14,7 @@ class Figures:
     pulls: int
     mean_ms: float
     median_ms: float
+    middle_ms: float  # The lower of the two in the middle, which is where a histogram looks for the median.
     median_low_ms: float
     median_high_ms: float
     p90_ms: float
@@ -36,7 +37,8 @@ def reported(rows, pulls):
     for row in rows:
         own = [pull["pull_ms"] for pull in pulls if pull["policy"] == row["group"]]
         said = row["pull"]
-        out[row["group"]] = Figures(row["group"], said["count"], statistics.fmean(own), said["median_ms"], said["median_low_ms"],
+        out[row["group"]] = Figures(row["group"], said["count"], statistics.fmean(own), said["median_ms"],
+                                    statistics.median_low(own), said["median_low_ms"],
                                     said["median_high_ms"], said["p90_ms"])
     return out
 
@@ -66,8 +68,7 @@ def disagreements(report, prometheus):
             out.append(f"{policy}: {own.pulls} pulls on record, {other.pulls} in Prometheus")
         if abs(own.mean_ms - other.mean_ms) > 0.001 * own.mean_ms:
             out.append(f"{policy}: mean {own.mean_ms:.1f} ms on record, {other.mean_ms:.1f} in Prometheus")
-        # The median of an even number lies between two pulls, which may lie in neighbouring buckets.
-        if not other.bucket_low_ms - 1 <= own.median_ms <= other.bucket_high_ms + 1:
-            out.append(f"{policy}: median {own.median_ms:.1f} ms on record, {other.bucket_low_ms:.0f} to "
+        if not other.bucket_low_ms - 0.1 <= own.middle_ms <= other.bucket_high_ms + 0.1:
+            out.append(f"{policy}: median {own.middle_ms:.1f} ms on record, {other.bucket_low_ms:.0f} to "
                        f"{other.bucket_high_ms:.0f} in Prometheus")
     return out

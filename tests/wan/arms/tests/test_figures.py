@@ -5,7 +5,7 @@ import dataclasses
 from arms import experiment
 from arms.figures import Figures, Scraped, disagreements
 
-REPORT = {"adaptive": Figures("adaptive", 10, 1200.0, 1190.0, 1100.0, 1300.0, 1400.0)}
+REPORT = {"adaptive": Figures("adaptive", 10, 1200.0, 1190.0, 1180.0, 1100.0, 1300.0, 1400.0)}
 PROMETHEUS = {"adaptive": Scraped("adaptive", 10, 1200.4, 1250.0, 1000.0, 1500.0)}
 
 
