@@ -45,6 +45,7 @@ file packaging/deb/config.toml etc/paceline/config.toml
 file packaging/deb/lintian-overrides usr/share/lintian/overrides/paceline
 file README.md usr/share/doc/paceline/README.md
 for page in docs/*.md docs/platforms/*.md; do file "$page" "usr/share/doc/paceline/$page"; done
+file docs/status-page.png usr/share/doc/paceline/docs/status-page.png
 for manifest in packaging/kubernetes/*; do file "$manifest" "usr/share/doc/paceline/packaging/kubernetes/${manifest##*/}"; done
 for part in packaging/prometheus/*; do file "$part" "usr/share/doc/paceline/packaging/prometheus/${part##*/}"; done
 
