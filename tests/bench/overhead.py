@@ -6,6 +6,9 @@ once. The two settings take turns, the first of a pair by lot. Counted is the CP
 alone, by its own clock (clock_gettime), from after a first small pull to the end of the last. The report is of pairs: the mean
 difference in parts of the mean without, and its 95 % interval (bootstrap over pairs).
 
+That difference holds all costs, and all noise of the machine. Beside it stands what can be measured by itself: the time of the thread
+that joins and writes records, and that of one scrape (the mean of 100 in a row), as often as one was asked for.
+
 usage: overhead.py [--quick] [--pairs N] [--images N] [--megabytes N] [--csv FILE]
 """
 
@@ -31,7 +34,8 @@ from harness.registry import Registry  # noqa: E402
 
 LAYERS = 5
 PROMISED = 0.01
-COLUMNS = ["setting", "pair", "pulls", "megabytes", "cpu_ms_per_pull", "seconds_per_pull", "scrapes"]
+COLUMNS = ["setting", "pair", "pulls", "megabytes", "cpu_ms_per_pull", "seconds_per_pull", "scrapes", "records_ms_per_pull", "scrape_ms"]
+SCRAPES_IN_A_ROW = 100
 SETTINGS = {"off": {"metrics.enabled": False, "records.enabled": False}, "on": {"metrics.enabled": True, "records.enabled": True}}
 
 
@@ -40,18 +44,35 @@ def cpu_ns(pid):
     return time.clock_gettime_ns((~pid << 3) | 2)
 
 
+def thread_ns(pid, name):
+    """Of the threads with that name, by the scheduler: /proc/PID/task/TID/schedstat."""
+    tasks = pathlib.Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks if (task / "comm").read_text().strip() == name)
+
+
+def scrape(port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        answer.read()
+
+
+def scrape_ms(daemon):
+    begin = cpu_ns(daemon.process.pid)
+    for _ in range(SCRAPES_IN_A_ROW):
+        scrape(daemon.metrics_port)
+    return (cpu_ns(daemon.process.pid) - begin) / 1e6 / SCRAPES_IN_A_ROW
+
+
 class Scraper:
     """Asks for the metrics each second, as Prometheus with a short interval does. A context manager."""
 
     def __init__(self, port):
-        self.url, self.count = f"http://127.0.0.1:{port}/metrics", 0
+        self.port, self.count = port, 0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
     def _run(self):
         while not self._end.wait(1):
-            with urllib.request.urlopen(self.url, timeout=10) as answer:
-                answer.read()
+            scrape(self.port)
             self.count += 1
 
     def __enter__(self):
@@ -64,7 +85,7 @@ class Scraper:
 
 
 def run_once(work, setting, warm, references):
-    """(CPU ms, seconds, scrapes) of all pulls together."""
+    """(CPU ms, seconds, scrapes, CPU ms of the records' thread) of all pulls together, and the CPU ms of one scrape."""
     daemon = Pacelined(work / "paceline", SETTINGS[setting], log_level="info")
     containerd = Containerd(versions.all_versions()["bookworm"], work / "containerd", store=daemon.address,
                             mirror_port=daemon.mirror_port)
@@ -77,13 +98,16 @@ def run_once(work, setting, warm, references):
         if setting == "on":
             scraper.__enter__()
         try:
-            cpu, begin = cpu_ns(daemon.process.pid), time.monotonic()
+            pid = daemon.process.pid
+            cpu, records, begin = cpu_ns(pid), thread_ns(pid, "pl-records"), time.monotonic()
             for reference in references:
                 containerd.pull(reference)
-            return (cpu_ns(daemon.process.pid) - cpu) / 1e6, time.monotonic() - begin, scraper.count
+            seconds, scrapes = time.monotonic() - begin, scraper.count
+            cpu, records = cpu_ns(pid) - cpu, thread_ns(pid, "pl-records") - records
         finally:
             if setting == "on":
                 scraper.__exit__()
+        return cpu / 1e6, seconds, scrapes, records / 1e6, scrape_ms(daemon) if setting == "on" else 0
     finally:
         containerd.close()
         daemon.close()
@@ -103,8 +127,13 @@ def judged(rows):
     part = statistics.fmean(differences) / base
     low, high = interval(differences, base)
     said = "within" if high <= PROMISED else "MISSES" if low > PROMISED else "cannot be told from"
+    on = [row for row in rows if row["setting"] == "on"]
+    records = statistics.fmean(row["records_ms_per_pull"] for row in on)
+    scrapes = statistics.fmean(row["scrape_ms"] * row["scrapes"] / row["pulls"] for row in on)
+    alone = (f"by themselves: records {records:.2f} ms a pull, scrapes {scrapes:.2f} ms a pull "
+             f"({statistics.fmean(row['scrape_ms'] for row in on):.2f} ms each): {100 * (records + scrapes) / base:.2f} %")
     return (f"CPU of the daemon for a pull: {base:.1f} ms without, {statistics.fmean(cpu['on']):.1f} ms with metrics, records and scrapes: "
-            f"{100 * part:+.2f} % (95 %: {100 * low:+.2f} to {100 * high:+.2f} %), {said} {100 * PROMISED:.0f} %; {len(differences)} pairs")
+            f"{100 * part:+.2f} % (95 %: {100 * low:+.2f} to {100 * high:+.2f} %), {said} {100 * PROMISED:.0f} %; {len(differences)} pairs\n{alone}")
 
 
 def main():
@@ -131,10 +160,10 @@ def main():
                       for number in range(options.images)]
         for pair in range(1, options.pairs + 1):
             for setting in order.sample(list(SETTINGS), 2):
-                cpu, seconds, scrapes = run_once(work / "run", setting, warm, references)
+                cpu, seconds, scrapes, records, each = run_once(work / "run", setting, warm, references)
                 shutil.rmtree(work / "run")
                 row = [setting, pair, len(references), options.megabytes, round(cpu / len(references), 2),
-                       round(seconds / len(references), 3), scrapes]
+                       round(seconds / len(references), 3), scrapes, round(records / len(references), 3), round(each, 3)]
                 rows.append(dict(zip(COLUMNS, row)))
                 print(f"#{pair} {setting:3} {row[4]:8.2f} CPU ms  {row[5]:6.2f} s a pull, {scrapes} scrapes", file=sys.stderr, flush=True)
     finally:
