@@ -1,17 +1,10 @@
 #include "plugin/layers/layer_unpacker.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <utility>
 
-#include "plugin/base/files.h"
 #include "plugin/base/log.h"
-#include "plugin/layers/growing_source.h"
 #include "plugin/layers/plan_reader.h"
-#include "plugin/snapshots/disk_usage.h"
-#include "plugin/unpack/lower_layers.h"
-#include "plugin/unpack/unpack.h"
 
 namespace paceline::layers {
 namespace {
@@ -22,7 +15,6 @@ using State = LayerJob::State;
 // As long as the store keeps a foreground pull's blobs for containerd: by then it has asked, or will not.
 constexpr Duration kKeep = 10min;
 constexpr Duration kSweep = 1s;
-constexpr std::uint64_t kRoomStep = 16U << 20U;
 // Layers that may have begun. Most wait for bytes; no image has many more, and a thread that waits costs little.
 constexpr unsigned kBegun = 32;
 // Of prefetches: they have threads of their own, so that they hold up nobody who is waited for.
@@ -30,35 +22,13 @@ constexpr unsigned kBegunAhead = 8;
 // In the order of turns, what somebody waits for goes first.
 constexpr unpack::WorkerSlots::Rank kBackground = 1ULL << 63U;
 
-/// Counts the bytes, and looks from time to time whether the disk has room for what they become.
-class WatchedSource final : public unpack::LayerSource {
- public:
-  WatchedSource(unpack::LayerSource& source, const LayerFolders& folders, LayerJob& job)
-      : source_(source), folders_(folders), job_(job) {}
-  Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> buffer) override {
-    if (offset >= next_check_) {
-      if (auto room = folders_.check_room(); !room) return fail(room.error());
-      next_check_ = offset + kRoomStep;
-    }
-    auto count = source_.read(offset, buffer);
-    if (count) job_.read_bytes += *count;
-    return count;
-  }
-  [[nodiscard]] bool is_ready(std::uint64_t offset) const override { return source_.is_ready(offset); }
-
- private:
-  unpack::LayerSource& source_;
-  const LayerFolders& folders_;
-  LayerJob& job_;
-  std::uint64_t next_check_ = 0;
-};
-
 }  // namespace
 
 LayerUnpacker::LayerUnpacker(const UnpackerServices& services, const UnpackerOptions& options)
     : services_(services),
       options_(options),
-      slots_(options.cores),
+      maker_({services.store, services.flights, services.snapshotter, services.folders, services.kept}, options.cores,
+             stop_.get_token()),
       workers_("layer-unpack", kBegun),
       background_("layer-ahead", kBegunAhead),
       timer_([this](const std::stop_token& stop) { keep_time(stop); }) {}
@@ -184,7 +154,7 @@ bool LayerUnpacker::want_kept(LayerJob& job) {
 void LayerUnpacker::work(const Job& job) {
   if (job->begun.exchange(true)) return;  // Somebody who waits for it has had it begun.
   job->started_at = services_.clock.now();
-  const Status outcome = unpack(*job);
+  const Status outcome = maker_.make(*job);
   if (!outcome || job->found || job->kept) {
     resolve(job, outcome);
   } else {
@@ -193,58 +163,6 @@ void LayerUnpacker::work(const Job& job) {
   }
   finish_what_can_be();
   answer_all();
-}
-
-Status LayerUnpacker::unpack(LayerJob& job) {
-  if (stop_.stop_requested()) return fail(Code::kCancelled, "the daemon is stopping");
-  if (auto looked = find_in_snapshotter(job); !looked || job.found) return looked;
-  if (auto looked = find_kept(job); !looked || job.kept) return looked;
-  if (auto room = check_room(); !room) return room;
-  auto source = GrowingSource::open(services_.store, services_.flights, job.layer.blob, stop_.get_token());
-  if (!source) return fail(source.error());
-  auto folder = services_.folders.make();
-  if (!folder) return fail(folder.error());
-  job.path = std::move(folder->path);
-  job.folder = std::move(folder->fd);
-
-  unpack::Options options;
-  options.bottom = job.below == nullptr;
-  options.slots = &slots_;
-  options.rank = &job.rank;
-  WatchedSource watched(**source, services_.folders, job);
-  auto layer = unpack::unpack_layer(watched, job.layer.media_type, job.layer.diff_id, job.folder.get(), options);
-  if (!layer) return fail(layer.error());
-  job.unfinished = std::move(layer->unfinished);
-  return (*source)->wait_landed();
-}
-
-Status LayerUnpacker::find_in_snapshotter(LayerJob& job) {
-  const auto files = services_.snapshotter.files_of_layer(job.layer.chain_id.to_string());
-  if (!files) return fail(files.error());
-  if (!*files) return {};
-  auto folder = open_file(**files, O_RDONLY | O_DIRECTORY);
-  if (!folder) return {};  // Removed just now.
-  job.folder = std::move(*folder);
-  job.found = true;
-  return {};
-}
-
-Status LayerUnpacker::find_kept(LayerJob& job) {
-  const auto layer = services_.kept.find(job.layer.chain_id);
-  if (!layer) return {};
-  auto folder = open_file(layer->files, O_RDONLY | O_DIRECTORY);
-  if (!folder) return {};  // Taken or dropped just now.
-  job.path = layer->files;
-  job.folder = std::move(*folder);
-  job.usage = layer->usage;
-  job.kept = true;
-  return {};
-}
-
-Status LayerUnpacker::check_room() {
-  auto room = services_.folders.check_room();
-  while (!room && services_.kept.evict_oldest()) room = services_.folders.check_room();
-  return room;
 }
 
 void LayerUnpacker::finish_what_can_be() {
@@ -283,12 +201,7 @@ Status LayerUnpacker::finish(LayerJob& job) {
       lowers.push_back(lower->folder.get());
     }
   }
-  if (auto done = unpack::finish_layer(job.folder.get(), job.unfinished, lowers); !done) return done;
-  // Counted here, because containerd waits while the snapshotter does it.
-  const auto usage = snapshots::disk_usage(job.path);
-  if (!usage) return fail(usage.error());
-  job.usage = *usage;
-  return {};
+  return maker_.finish(job, lowers);
 }
 
 void LayerUnpacker::resolve(const Job& job, const Status& outcome) {
@@ -296,7 +209,7 @@ void LayerUnpacker::resolve(const Job& job, const Status& outcome) {
   const bool was_here = job->found || job->kept;
   bool is_new = true;  // Or it was on offer already, and has only been moved to the kept ones.
   for (;;) {
-    if (is_to_be_kept()) keep(*job);
+    if (is_to_be_kept()) maker_.keep(*job);
     const std::lock_guard lock(mutex_);
     if (is_to_be_kept()) continue;  // A prefetch has come to want it.
     if (!outcome) job->outcome = outcome;
@@ -319,16 +232,6 @@ void LayerUnpacker::resolve(const Job& job, const Status& outcome) {
               outcome.error().message);
   if (job->path.empty()) return;
   remover_.post([this, path = job->path] { services_.folders.remove(path); });
-}
-
-void LayerUnpacker::keep(LayerJob& job) {
-  const auto place = services_.kept.put(job.layer.chain_id, job.layer.blob, job.path, *job.usage);
-  if (place) {
-    job.path = *place;
-    job.kept = true;
-  } else {
-    job.outcome = fail(place.error().context("its files are not kept"));
-  }
 }
 
 // ---- who asks for layers

@@ -27,6 +27,7 @@
 #include "plugin/layers/kept_layers.h"
 #include "plugin/layers/layer_folders.h"
 #include "plugin/layers/layer_job.h"
+#include "plugin/layers/layer_maker.h"
 #include "plugin/pull/flight_table.h"
 #include "plugin/pull/plan_listener.h"
 #include "plugin/records/sink.h"
@@ -87,15 +88,10 @@ class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerPr
   /// For a prefetch. true: it is on offer already, and has yet to be moved to the kept ones.
   static bool want_kept(LayerJob& job);
   void work(const Job& job);
-  Status unpack(LayerJob& job);
-  Status find_in_snapshotter(LayerJob& job);
-  Status find_kept(LayerJob& job);
-  Status check_room();
   void finish_what_can_be();
   Status finish(LayerJob& job);
   [[nodiscard]] Job next_to_finish() const;
   void resolve(const Job& job, const Status& outcome);
-  void keep(LayerJob& job);
 
   /// Tells everybody who waits for what has come true.
   void answer_all();
@@ -110,8 +106,8 @@ class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerPr
 
   const UnpackerServices services_;
   const UnpackerOptions options_;
-  unpack::WorkerSlots slots_;
   std::stop_source stop_;
+  LayerMaker maker_;
 
   std::mutex mutex_;  // Guards what follows, and the state of every job.
   std::condition_variable_any time_;
