@@ -19,8 +19,6 @@ constexpr Duration kSweep = 1s;
 constexpr unsigned kBegun = 32;
 // Of prefetches: they have threads of their own, so that they hold up nobody who is waited for.
 constexpr unsigned kBegunAhead = 8;
-// In the order of turns, what somebody waits for goes first.
-constexpr unpack::WorkerSlots::Rank kBackground = 1ULL << 63U;
 
 }  // namespace
 
@@ -98,24 +96,20 @@ void LayerUnpacker::plan(const oci::Manifest& manifest, const std::shared_ptr<Aw
   const auto layers = read_plan(services_.store, manifest);
   if (!layers) spdlog::debug("layers: {}: not unpacked ahead", layers.error().message);
   const bool foreground = prefetch == nullptr;
-  std::vector<Job> due;
+  JobTable::Image image;
   std::vector<Job> to_keep;
-  std::vector<Job> all;
   {
     const std::lock_guard lock(mutex_);
     if (--plans_under_way_ == 0) waits_.clear();
-    for (const auto& layer : layers ? *layers : std::vector<PlannedLayer>()) {
-      const Job below = all.empty() ? nullptr : all.back();
-      all.push_back(job_for(layer, below, foreground, due));
-      if (!foreground && want_kept(*all.back())) to_keep.push_back(all.back());
-    }
+    if (layers) image = jobs_.add(*layers, foreground, services_.kept);
     if (foreground) {
-      held_.planned(manifest.config.digest, all);
+      held_.planned(manifest.config.digest, image.all);
     } else {
-      prefetch->planned(all, layers ? Status() : fail(layers.error()));
+      std::ranges::copy_if(image.all, std::back_inserter(to_keep), [](const Job& job) { return want_kept(*job); });
+      prefetch->planned(image.all, layers ? Status() : fail(layers.error()));
     }
   }
-  for (const Job& job : due) (foreground ? workers_ : background_).post([this, job] { work(job); });
+  for (const Job& job : image.due) (foreground ? workers_ : background_).post([this, job] { work(job); });
   for (const Job& job : to_keep) {
     background_.post([this, job] {
       resolve(job, {});
@@ -123,22 +117,6 @@ void LayerUnpacker::plan(const oci::Manifest& manifest, const std::shared_ptr<Aw
     });
   }
   answer_all();
-}
-
-LayerUnpacker::Job LayerUnpacker::job_for(const PlannedLayer& layer, const Job& below, bool foreground,
-                                          std::vector<Job>& due) {
-  auto& job = jobs_[layer.chain_id.to_string()];
-  const auto rank = next_rank_++ + (foreground ? 0 : kBackground);
-  // What was taken may have been removed since, and what was kept, dropped: the new job looks.
-  if (job == nullptr || job->state == State::kTaken || job->state == State::kFailed ||
-      (job->state == State::kReady && job->kept && !services_.kept.find(layer.chain_id))) {
-    job = std::make_shared<LayerJob>(layer, below, rank);
-    due.push_back(job);
-  } else if (foreground && job->rank >= kBackground) {
-    job->rank = rank;
-    if (!job->begun) due.push_back(job);
-  }
-  return job;
 }
 
 bool LayerUnpacker::want_kept(LayerJob& job) {
@@ -170,26 +148,12 @@ void LayerUnpacker::finish_what_can_be() {
     Job job;
     {
       const std::lock_guard lock(mutex_);
-      job = next_to_finish();
+      job = jobs_.next_to_finish();
       if (job == nullptr) return;
       job->state = State::kFinishing;
     }
     resolve(job, finish(*job));
   }
-}
-
-LayerUnpacker::Job LayerUnpacker::next_to_finish() const {
-  for (const auto& [chain_id, job] : jobs_) {
-    if (job->state != State::kUnpacked) continue;
-    bool waits = false;
-    if (!job->unfinished.empty()) {
-      for (const auto* lower = job->below.get(); lower != nullptr; lower = lower->below.get()) {
-        waits = waits || !lower->resolved();
-      }
-    }
-    if (!waits) return job;
-  }
-  return nullptr;
 }
 
 Status LayerUnpacker::finish(LayerJob& job) {
@@ -286,18 +250,17 @@ std::vector<LayerUnpacker::Verdict> LayerUnpacker::judge_requests() {
 std::optional<LayerUnpacker::Verdict> LayerUnpacker::judge(Request& request) {
   const auto nothing = [&] { return Verdict{std::move(request.answer), std::nullopt}; };
   if (stop_.stop_requested() || services_.clock.now() >= request.deadline) return nothing();
-  const auto it = jobs_.find(request.chain_id);
-  if (it == jobs_.end()) {
+  const Job job = jobs_.find(request.chain_id);
+  if (job == nullptr) {
     if (auto kept = take_kept(request.chain_id)) return Verdict{std::move(request.answer), std::move(kept)};
     // containerd may have read the config a moment earlier than the plan was made.
     if (plans_under_way_ > 0) return std::nullopt;
     return nothing();
   }
-  LayerJob& job = *it->second;
-  held_.asked(job);
-  if (!job.resolved()) return std::nullopt;
-  if (job.state != State::kReady) return nothing();
-  return give(request, job);
+  held_.asked(*job);
+  if (!job->resolved()) return std::nullopt;
+  if (job->state != State::kReady) return nothing();
+  return give(request, *job);
 }
 
 LayerUnpacker::Verdict LayerUnpacker::give(Request& request, LayerJob& job) {
@@ -338,33 +301,13 @@ void LayerUnpacker::drop_expired() {
   std::vector<Job> expired;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [chain_id, job] : jobs_) {
-      if (is_expired(*job)) expired.push_back(job);
-    }
-    for (const Job& job : expired) {
-      jobs_.erase(job->layer.chain_id.to_string());
-    }
+    expired = jobs_.take_expired(services_.clock.now() - kKeep);
   }
   for (const Job& job : expired) {
     if (job->state != State::kReady || job->kept) continue;
     spdlog::debug("layer {}: nobody asked for it", job->layer.chain_id.to_string());
     remover_.post([this, path = job->path] { services_.folders.remove(path); });
   }
-}
-
-/// Kept as long as a layer below or above is under way: containerd comes for them in turn.
-bool LayerUnpacker::is_expired(const LayerJob& job) const {
-  const auto latest = services_.clock.now() - kKeep;
-  for (const auto* lower = &job; lower != nullptr; lower = lower->below.get()) {
-    if (!lower->resolved() || lower->resolved_at > latest) return false;
-  }
-  return std::none_of(jobs_.begin(), jobs_.end(), [&](const auto& entry) {
-    if (entry.second->resolved()) return false;
-    for (const auto* lower = entry.second->below.get(); lower != nullptr; lower = lower->below.get()) {
-      if (lower == &job) return true;
-    }
-    return false;
-  });
 }
 
 }  // namespace paceline::layers

@@ -16,7 +16,6 @@
 #include <stop_token>
 #include <string>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "plugin/base/clock.h"
@@ -24,6 +23,7 @@
 #include "plugin/content/read_gate.h"
 #include "plugin/layers/awaited_unpack.h"
 #include "plugin/layers/held_reads.h"
+#include "plugin/layers/job_table.h"
 #include "plugin/layers/kept_layers.h"
 #include "plugin/layers/layer_folders.h"
 #include "plugin/layers/layer_job.h"
@@ -34,7 +34,6 @@
 #include "plugin/snapshots/layer_provider.h"
 #include "plugin/snapshots/snapshotter.h"
 #include "plugin/store/store.h"
-#include "plugin/unpack/worker_slots.h"
 
 namespace paceline::layers {
 
@@ -70,7 +69,7 @@ class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerPr
   void stop();
 
  private:
-  using Job = std::shared_ptr<LayerJob>;
+  using Job = JobTable::Job;
   struct Request {
     std::string chain_id;
     TimePoint deadline;
@@ -83,14 +82,11 @@ class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerPr
 
   void expect_plan(const oci::Manifest& manifest, std::shared_ptr<AwaitedUnpack> prefetch);
   void plan(const oci::Manifest& manifest, const std::shared_ptr<AwaitedUnpack>& prefetch);
-  /// The job of a layer for whoever wants it; a new one, or one that is to begin again or earlier, joins `due`.
-  Job job_for(const PlannedLayer& layer, const Job& below, bool foreground, std::vector<Job>& due);
   /// For a prefetch. true: it is on offer already, and has yet to be moved to the kept ones.
   static bool want_kept(LayerJob& job);
   void work(const Job& job);
   void finish_what_can_be();
   Status finish(LayerJob& job);
-  [[nodiscard]] Job next_to_finish() const;
   void resolve(const Job& job, const Status& outcome);
 
   /// Tells everybody who waits for what has come true.
@@ -102,7 +98,6 @@ class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerPr
   std::optional<snapshots::UnpackedLayer> take_kept(const std::string& chain_id);
   void keep_time(const std::stop_token& stop);
   void drop_expired();
-  [[nodiscard]] bool is_expired(const LayerJob& job) const;
 
   const UnpackerServices services_;
   const UnpackerOptions options_;
@@ -111,14 +106,13 @@ class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerPr
 
   std::mutex mutex_;  // Guards what follows, and the state of every job.
   std::condition_variable_any time_;
-  std::unordered_map<std::string, Job> jobs_;  // By chain ID.
+  JobTable jobs_;
   std::vector<Request> requests_;
   bool new_request_ = false;         // Its deadline may be the next.
   std::vector<pull::WaitId> waits_;  // For configs.
   unsigned plans_under_way_ = 0;
   std::vector<std::shared_ptr<AwaitedUnpack>> prefetches_;  // Under way.
   HeldReads held_;
-  unpack::WorkerSlots::Rank next_rank_ = 0;
 
   std::mutex done_mutex_;  // Around calls to whoever waits for a prefetch: none after stop().
 

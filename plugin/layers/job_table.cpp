@@ -1,0 +1,82 @@
+#include "plugin/layers/job_table.h"
+
+#include <algorithm>
+
+namespace paceline::layers {
+namespace {
+
+using State = LayerJob::State;
+
+// In the order of turns, what somebody waits for goes first.
+constexpr unpack::WorkerSlots::Rank kBackground = 1ULL << 63U;
+
+}  // namespace
+
+JobTable::Image JobTable::add(const std::vector<PlannedLayer>& layers, bool foreground, KeptLayers& kept) {
+  Image image;
+  for (const auto& layer : layers) {
+    const Job below = image.all.empty() ? nullptr : image.all.back();
+    const auto rank = next_rank_++ + (foreground ? 0 : kBackground);
+    image.all.push_back(job_for(layer, below, rank, foreground, kept, image.due));
+  }
+  return image;
+}
+
+JobTable::Job JobTable::job_for(const PlannedLayer& layer, const Job& below, unpack::WorkerSlots::Rank rank,
+                                bool foreground, KeptLayers& kept, std::vector<Job>& due) {
+  auto& job = jobs_[layer.chain_id.to_string()];
+  // What was taken may have been removed since, and what was kept, dropped: the new job looks.
+  if (job == nullptr || job->state == State::kTaken || job->state == State::kFailed ||
+      (job->state == State::kReady && job->kept && !kept.find(layer.chain_id))) {
+    job = std::make_shared<LayerJob>(layer, below, rank);
+    due.push_back(job);
+  } else if (foreground && job->rank >= kBackground) {
+    job->rank = rank;
+    if (!job->begun) due.push_back(job);
+  }
+  return job;
+}
+
+JobTable::Job JobTable::find(const std::string& chain_id) const {
+  const auto it = jobs_.find(chain_id);
+  return it == jobs_.end() ? nullptr : it->second;
+}
+
+JobTable::Job JobTable::next_to_finish() const {
+  for (const auto& [chain_id, job] : jobs_) {
+    if (job->state != State::kUnpacked) continue;
+    bool waits = false;
+    if (!job->unfinished.empty()) {
+      for (const auto* lower = job->below.get(); lower != nullptr; lower = lower->below.get()) {
+        waits = waits || !lower->resolved();
+      }
+    }
+    if (!waits) return job;
+  }
+  return nullptr;
+}
+
+std::vector<JobTable::Job> JobTable::take_expired(TimePoint latest) {
+  std::vector<Job> expired;
+  for (const auto& [chain_id, job] : jobs_) {
+    if (is_expired(*job, latest)) expired.push_back(job);
+  }
+  for (const Job& job : expired) jobs_.erase(job->layer.chain_id.to_string());
+  return expired;
+}
+
+/// Kept as long as a layer below or above is under way: containerd comes for them in turn.
+bool JobTable::is_expired(const LayerJob& job, TimePoint latest) const {
+  for (const auto* lower = &job; lower != nullptr; lower = lower->below.get()) {
+    if (!lower->resolved() || lower->resolved_at > latest) return false;
+  }
+  return std::none_of(jobs_.begin(), jobs_.end(), [&](const auto& entry) {
+    if (entry.second->resolved()) return false;
+    for (const auto* lower = entry.second->below.get(); lower != nullptr; lower = lower->below.get()) {
+      if (lower == &job) return true;
+    }
+    return false;
+  });
+}
+
+}  // namespace paceline::layers

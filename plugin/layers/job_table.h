@@ -1,0 +1,45 @@
+// The layers that are being unpacked or on offer, each once, by its chain ID; in which order they are begun, finished
+// and forgotten. Thread rule: its owner's mutex guards it, and the state of every job.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "plugin/base/clock.h"
+#include "plugin/layers/kept_layers.h"
+#include "plugin/layers/layer_job.h"
+
+namespace paceline::layers {
+
+class JobTable {
+ public:
+  using Job = std::shared_ptr<LayerJob>;
+
+  /// An image's jobs, bottom first, and those of them that are to be begun: new ones, and ones that are to begin again
+  /// or earlier.
+  struct Image {
+    std::vector<Job> all;
+    std::vector<Job> due;
+  };
+  /// `foreground`: somebody waits for them, so that they go before those of prefetches.
+  Image add(const std::vector<PlannedLayer>& layers, bool foreground, KeptLayers& kept);
+
+  /// Null when there is none.
+  [[nodiscard]] Job find(const std::string& chain_id) const;
+  /// One that is unpacked, and below which nothing is missing that it waits for; or null.
+  [[nodiscard]] Job next_to_finish() const;
+  /// Forgets the jobs that were resolved before `latest`, and answers them.
+  std::vector<Job> take_expired(TimePoint latest);
+
+ private:
+  Job job_for(const PlannedLayer& layer, const Job& below, unpack::WorkerSlots::Rank rank, bool foreground,
+              KeptLayers& kept, std::vector<Job>& due);
+  [[nodiscard]] bool is_expired(const LayerJob& job, TimePoint latest) const;
+
+  std::unordered_map<std::string, Job> jobs_;
+  unpack::WorkerSlots::Rank next_rank_ = 0;
+};
+
+}  // namespace paceline::layers
