@@ -6,27 +6,18 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "plugin/base/clock.h"
-#include "plugin/base/digest.h"
 #include "plugin/base/result.h"
 #include "plugin/config/config.h"
-#include "plugin/net/network_thread.h"
 #include "plugin/oci/platform.h"
 #include "plugin/oci/reference.h"
-#include "plugin/pull/end_listener.h"
-#include "plugin/pull/flight_table.h"
-#include "plugin/pull/plan_listener.h"
+#include "plugin/pull/pull_services.h"
 #include "plugin/pull/snapshot.h"
-#include "plugin/records/sink.h"
 #include "plugin/registry/repository.h"
-#include "plugin/store/store.h"
 
 namespace paceline::pull {
 
@@ -35,19 +26,6 @@ struct PrefetchRequest {
   std::optional<oci::Platform> platform;  ///< Absent: this machine's.
   bool pin = false;                       ///< Pin all its blobs under the image's name when done.
   std::optional<bool> unpack;             ///< Go on to unpacked layers; absent: as the configuration says.
-};
-
-struct PullServices {
-  const config::Config& config;
-  const Clock& clock;
-  net::NetworkThread& network;
-  registry::Registries& registries;
-  store::Store& store;
-  FlightTable& flights;
-  std::filesystem::path state;       ///< Folder for what survives a restart: pulls under way, path memory.
-  PlanListener* listener = nullptr;  ///< Told of foreground pulls, unpacks for the others; may be null.
-  EndListener* ends = nullptr;       ///< Told of every pull's end; may be null.
-  records::Sink* records = nullptr;  ///< Told of each cold start; may be null.
 };
 
 class PullManager {
