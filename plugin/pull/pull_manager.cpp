@@ -5,6 +5,7 @@
 #include <deque>
 #include <mutex>
 #include <set>
+#include <utility>
 
 #include "plugin/base/log.h"
 #include "plugin/base/text.h"

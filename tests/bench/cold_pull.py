@@ -6,7 +6,12 @@ Every pull has fresh folders on the file system under test; before it what is di
 registry's files read back into them, for every system alike. Systems take turns in each repetition. CPU time is that of
 containerd, the daemon, the client and all their children; memory the peaks of containerd and the daemon added up.
 
-usage: cold_pull.py [--quick] [--reps N] [--fs ext4 tmpfs] [--versions bookworm trixie forky] [--clients cri ctr] [--csv FILE]
+The client `ctr` unpacks by itself with 1.6 and 1.7; with 2 it is the transfer service that pulls. `--before` measures another build
+of the daemon beside, as system `paceline-before`; `--differ` also pulls by `ctr` with the daemon as differ of containerd's own
+snapshotter, as `paceline-differ` (not with 1.6).
+
+usage: cold_pull.py [--quick] [--reps N] [--fs ext4 tmpfs] [--versions bookworm trixie forky] [--clients cri ctr]
+                    [--before FOLDER] [--differ] [--csv FILE]
 """
 
 import argparse
@@ -24,7 +29,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "integration")]
 
-from harness import versions  # noqa: E402
+from harness import pacelined, versions  # noqa: E402
 from harness.containerd import Containerd  # noqa: E402
 from harness.cri import ImageService  # noqa: E402
 from harness.debian_image import SMALL, DebianImage  # noqa: E402
@@ -86,17 +91,20 @@ def settle(registry_data):
 
 
 class Bench:
-    def __init__(self, work, image, registry):
+    def __init__(self, work, image, registry, before):
         self.work, self.image, self.registry = work, image, registry
+        self.builds = {"paceline": pacelined.BIN, "paceline-differ": pacelined.BIN, "paceline-before": before}
         self.reference = f"{registry.host}/debian:latest"
 
-    def pull(self, directory, version, client, paceline):
+    def pull(self, directory, version, client, system):
         """(seconds, CPU seconds, peak KiB) of one cold pull by `client`."""
         daemon = None
         options = {"cri": client == "cri"}
-        if paceline:
+        if system != "containerd":
+            pacelined.BIN = self.builds[system]
             daemon = Pacelined(directory / "paceline", {"snapshotter.enabled": True}, log_level="info").start()
-            options |= {"store": daemon.address, "mirror_port": daemon.mirror_port, "snapshotter": daemon.address}
+            unpacker = "differ" if system == "paceline-differ" else "snapshotter"
+            options |= {"store": daemon.address, "mirror_port": daemon.mirror_port, unpacker: daemon.address}
         containerd = Containerd(version, directory / "containerd", **options).start()
         try:
             processes = [each.process.pid for each in (containerd, daemon) if each]
@@ -108,7 +116,7 @@ class Bench:
                 service.pull(self.reference, timeout=900)
                 service.close()
             else:
-                containerd.pull(self.reference, timeout=900)
+                containerd.pull(self.reference, timeout=900, local=system == "paceline-differ")
             seconds = time.monotonic() - begin
             return seconds, sum(map(cpu_of, processes)) + children_cpu() - cpu, sum(map(peak_of, processes))
         finally:
@@ -139,23 +147,25 @@ def summary(rows):
     for row in rows:
         groups.setdefault((row["fs"], row["client"], row["version"], row["system"]), []).append(row)
     median = lambda key, column: statistics.median(float(row[column]) for row in groups[key])
-    lines = [f"{'fs':6} {'client':6} {'version':9} {'system':10} {'seconds':>8} {'CPU s':>7} {'MiB':>6}"]
+    lines = [f"{'fs':6} {'client':6} {'version':9} {'system':15} {'seconds':>8} {'CPU s':>7} {'MiB':>6}"]
     for key in sorted(groups):
         peak = f"{median(key, 'peak_rss_kib') / 1024:6.0f}" if groups[key][0]["peak_rss_kib"] != "" else ""
-        lines.append(f"{key[0]:6} {key[1]:6} {key[2]:9} {key[3]:10} {median(key, 'seconds'):8.2f} "
+        lines.append(f"{key[0]:6} {key[1]:6} {key[2]:9} {key[3]:15} {median(key, 'seconds'):8.2f} "
                      f"{median(key, 'cpu_seconds'):7.2f} {peak}")
     for fs, client, version, system in sorted(groups):
-        if system != "paceline":
+        if not system.startswith("paceline"):
             continue
+        promises = system == "paceline"
         ours = median((fs, client, version, system), "seconds")
         ratios = []
         if (fs, client, version, "containerd") in groups:
-            promised = next((limit for prefix, limit in PROMISED.items() if version.startswith(prefix)), None)
+            promised = next((limit for prefix, limit in PROMISED.items() if promises and version.startswith(prefix)), None)
             ratio = ours / median((fs, client, version, "containerd"), "seconds")
             ratios.append(f"{judged(ratio, promised)} of containerd {version}")
         if (fs, "", "", "floor") in groups:
-            ratios.append(f"{judged(ours / median((fs, '', '', 'floor'), 'seconds'), OF_FLOOR)} of igzip | tar")
-        lines.append(f"{fs} {client}: paceline under containerd {version}: " + ", ".join(ratios))
+            ratio = ours / median((fs, "", "", "floor"), "seconds")
+            ratios.append(f"{judged(ratio, OF_FLOOR if promises else None)} of igzip | tar")
+        lines.append(f"{fs} {client}: {system} under containerd {version}: " + ", ".join(ratios))
     return "\n".join(lines)
 
 
@@ -166,6 +176,8 @@ def main():
     parser.add_argument("--fs", nargs="+", default=["ext4", "tmpfs"])
     parser.add_argument("--versions", nargs="+", default=["bookworm", "trixie", "forky"])
     parser.add_argument("--clients", nargs="+", default=["cri", "ctr"])
+    parser.add_argument("--before", type=pathlib.Path, help="folder of another build's pacelined and paceline")
+    parser.add_argument("--differ", action="store_true", help="also with the daemon as differ, by ctr")
     parser.add_argument("--csv", type=pathlib.Path, default=ROOT / "docs" / "results" / "unpack.csv")
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build" / "bench", help="kept: the image; its disk is measured")
     options = parser.parse_args()
@@ -186,10 +198,13 @@ def main():
         registry = Registry(work / "registry")
         opened.append(registry)
         push(registry.host, image, "debian")
-        bench = Bench(work, image, registry)
+        bench = Bench(work, image, registry, options.before)
         runs = [("floor", None, "")]
+        systems = ["containerd", "paceline"] + ["paceline-before"] * (options.before is not None)
         runs += [(system, found[suite], client) for suite in options.versions for client in options.clients
-                 for system in ("containerd", "paceline")]
+                 for system in systems]
+        if options.differ:
+            runs += [("paceline-differ", found[suite], "ctr") for suite in options.versions if suite != "bookworm"]
         order = random.Random(1)
         for kind in options.fs:
             file_system = FileSystem(kind, work)
@@ -200,12 +215,12 @@ def main():
                     if system == "floor":
                         measured = bench.floor(directory)
                     else:
-                        measured = bench.pull(directory, version, client, system == "paceline")
+                        measured = bench.pull(directory, version, client, system)
                     shutil.rmtree(directory)
                     row = [kind, system, version.number if version else "", client, rep, round(measured[0], 3),
                            round(measured[1], 2), measured[2]]
                     rows.append(dict(zip(COLUMNS, row)))
-                    say(f"{kind} #{rep} {system:10} {row[2]:8} {client:4} {row[5]:7.2f} s  {row[6]:7.2f} CPU s")
+                    say(f"{kind} #{rep} {system:15} {row[2]:8} {client:4} {row[5]:7.2f} s  {row[6]:7.2f} CPU s")
             opened.pop().close()
     finally:
         for each in reversed(opened):
