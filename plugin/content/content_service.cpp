@@ -130,13 +130,12 @@ class ContentService::Impl final : public Base {
   }
 
  private:
-  /// Readers that name no namespace are clients of containerd's: what they do next is not known.
   [[nodiscard]] ReadStream::Hold hold_for(const grpc::CallbackServerContext& context) const {
     if (gate_ == nullptr) return {};
-    const auto reader = context.client_metadata().find("containerd-namespace");
-    if (reader == context.client_metadata().end()) return {};
-    return [gate = gate_, name = std::string(reader->second.data(), reader->second.size())](
-               const Digest& digest, std::function<void()> go) { return gate->hold(digest, name, std::move(go)); };
+    const auto found = context.client_metadata().find("containerd-namespace");
+    const bool named = found != context.client_metadata().end();
+    return [gate = gate_, reader = named ? std::string(found->second.data(), found->second.size()) : std::string()](
+               const Digest& digest, std::function<void()> go) { return gate->hold(digest, reader, std::move(go)); };
   }
 
   /// Runs `work` in the pool and answers with its status; request and response live until then.

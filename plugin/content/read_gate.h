@@ -13,9 +13,9 @@ namespace paceline::content {
 class ReadGate {
  public:
   virtual ~ReadGate() = default;
-  /// Whether the read has to wait: then `go` is called once, on any thread, when it may go on. `reader` is the
-  /// namespace of the pull, which containerd names when it pulls by itself (CRI, transfer service) and not for a
-  /// client.
+  /// Told of each read, and answers whether it has to wait: then `go` is called once, on any thread, when it may go on.
+  /// `reader` is the namespace of the pull, which containerd names when it pulls by itself (CRI, transfer service) and
+  /// not for a client: then it is empty, and the read does not wait, for what the client does next is not known.
   virtual bool hold(const Digest& digest, const std::string& reader, std::function<void()> go) = 0;
 };
 

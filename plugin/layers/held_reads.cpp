@@ -27,9 +27,10 @@ std::uint64_t HeldReads::Image::measure() const {
   return sum;
 }
 
-void HeldReads::expect(const Digest& config, TimePoint now) {
+void HeldReads::expect(const Digest& config, const std::set<std::string>& readers, TimePoint now) {
   Image& image = images_[config];
   ++image.plans;
+  image.readers.insert(readers.begin(), readers.end());
   image.expected_at = now;
 }
 
@@ -45,7 +46,7 @@ bool HeldReads::hold(const Digest& config, const std::string& reader, Go& go, Ti
   if (it == images_.end()) return false;
   Image& image = it->second;
   image.readers.insert(reader);
-  if (image.given_up || image.resolved() || strangers_.contains(reader)) return false;
+  if (image.given_up || image.resolved() || is_stranger(reader)) return false;
   if (image.waiting.empty()) {
     image.progress = image.measure();
     image.moved_at = now;

@@ -26,12 +26,14 @@ class HeldReads {
   using Go = std::function<void()>;
   using Jobs = std::vector<std::shared_ptr<LayerJob>>;
 
-  /// A plan of the image is being made: planned() follows.
-  void expect(const Digest& config, TimePoint now);
+  /// A plan of the image is being made: planned() follows. `readers` have read of it already.
+  void expect(const Digest& config, const std::set<std::string>& readers, TimePoint now);
   /// No jobs: nothing of it is unpacked ahead.
   void planned(const Digest& config, const Jobs& jobs);
   /// Takes `go` and answers true when the read has to wait.
   bool hold(const Digest& config, const std::string& reader, Go& go, TimePoint now);
+  /// Whether that namespace's pulls ask for no layers.
+  [[nodiscard]] bool is_stranger(const std::string& reader) const { return strangers_.contains(reader); }
   /// The reads that need not wait any more; to be asked for after every change, and every second or so.
   std::vector<Go> release(TimePoint now);
   std::vector<Go> release_all();

@@ -1,6 +1,8 @@
 #include "plugin/layers/job_table.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 namespace paceline::layers {
 namespace {
@@ -12,12 +14,19 @@ constexpr unpack::WorkerSlots::Rank kBackground = 1ULL << 63U;
 
 }  // namespace
 
-JobTable::Image JobTable::add(const std::vector<PlannedLayer>& layers, bool foreground, KeptLayers& kept) {
+JobTable::Image JobTable::add(const std::vector<PlannedLayer>& layers, bool foreground, Order order, KeptLayers& kept) {
+  std::vector<std::size_t> turns(layers.size());
+  std::iota(turns.begin(), turns.end(), std::size_t{0});
+  if (order == Order::kLargestFirst) {
+    std::ranges::stable_sort(turns, std::greater(), [&](std::size_t layer) { return layers[layer].size; });
+  }
+  std::vector<unpack::WorkerSlots::Rank> ranks(layers.size());
+  for (const auto layer : turns) ranks[layer] = next_rank_++ + (foreground ? 0 : kBackground);
+
   Image image;
-  for (const auto& layer : layers) {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
     const Job below = image.all.empty() ? nullptr : image.all.back();
-    const auto rank = next_rank_++ + (foreground ? 0 : kBackground);
-    image.all.push_back(job_for(layer, below, rank, foreground, kept, image.due));
+    image.all.push_back(job_for(layers[i], below, ranks[i], foreground, kept, image.due));
   }
   return image;
 }

@@ -23,8 +23,11 @@ class JobTable {
     std::vector<Job> all;
     std::vector<Job> due;
   };
+  /// Whose turn is first. Who waits for all layers of an image is served soonest when the one that takes longest is
+  /// not the last to begin.
+  enum class Order { kLargestFirst, kBottomFirst };
   /// `foreground`: somebody waits for them, so that they go before those of prefetches.
-  Image add(const std::vector<PlannedLayer>& layers, bool foreground, KeptLayers& kept);
+  Image add(const std::vector<PlannedLayer>& layers, bool foreground, Order order, KeptLayers& kept);
 
   /// Null when there is none.
   [[nodiscard]] Job find(const std::string& chain_id) const;

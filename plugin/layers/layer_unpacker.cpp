@@ -51,13 +51,21 @@ void LayerUnpacker::stop() {
 
 // ---- what is to be unpacked
 
-void LayerUnpacker::planned(const oci::Manifest& manifest) {
-  if (options_.ahead && !stop_.stop_requested()) expect_plan(manifest, nullptr);
+void LayerUnpacker::planned(const Digest& digest, const oci::Manifest& manifest) {
+  if (!options_.ahead) return;
+  const std::lock_guard lock(mutex_);
+  expected_.expect(digest, manifest, services_.clock.now());
 }
 
 std::shared_ptr<const pull::UnpackProgress> LayerUnpacker::unpack(const oci::Manifest& manifest, Unpacked done) {
   auto prefetch = std::make_shared<AwaitedUnpack>(std::move(done));
-  if (!stop_.stop_requested()) expect_plan(manifest, prefetch);
+  if (stop_.stop_requested()) return prefetch;
+  {
+    const std::lock_guard lock(mutex_);
+    ++plans_under_way_;
+    prefetches_.push_back(prefetch);
+  }
+  plan_soon(manifest, {.prefetch = prefetch});
   return prefetch;
 }
 
@@ -73,40 +81,58 @@ std::set<Digest> LayerUnpacker::unneeded(const oci::Manifest& manifest) {
   return blobs;
 }
 
-void LayerUnpacker::expect_plan(const oci::Manifest& manifest, std::shared_ptr<AwaitedUnpack> prefetch) {
-  {
-    const std::lock_guard lock(mutex_);
-    ++plans_under_way_;
-    if (prefetch == nullptr) {
-      held_.expect(manifest.config.digest, services_.clock.now());
-    } else {
-      prefetches_.push_back(prefetch);
-    }
-  }
-  const auto proceed = [this, manifest, prefetch] {
-    planner_.post([this, manifest, prefetch] { plan(manifest, prefetch); });
-  };
+void LayerUnpacker::note_plan(const ExpectedImages::Image& image) {
+  ++plans_under_way_;
+  held_.expect(image.manifest.config.digest, image.readers, services_.clock.now());
+}
+
+void LayerUnpacker::plan_soon(const oci::Manifest& manifest, const Wish& wish) {
+  const auto proceed = [this, manifest, wish] { planner_.post([this, manifest, wish] { plan(manifest, wish); }); };
   const auto wait = services_.flights.wait(manifest.config.digest, [proceed](const Status&) { proceed(); });
   if (!wait) return proceed();
   const std::lock_guard lock(mutex_);
   waits_.push_back(*wait);
 }
 
-void LayerUnpacker::plan(const oci::Manifest& manifest, const std::shared_ptr<AwaitedUnpack>& prefetch) {
+void LayerUnpacker::plan_is_over() {
+  if (--plans_under_way_ == 0) waits_.clear();
+}
+
+void LayerUnpacker::look_for(const std::string& chain_id, const std::vector<oci::Manifest>& images) {
+  const auto has_layer = [&](const oci::Manifest& manifest) {
+    const auto layers = read_plan(services_.store, manifest);
+    return layers && std::ranges::any_of(
+                         *layers, [&](const PlannedLayer& layer) { return layer.chain_id.to_string() == chain_id; });
+  };
+  const auto found = std::ranges::find_if(images, has_layer);
+  std::optional<ExpectedImages::Image> wanted;
+  {
+    const std::lock_guard lock(mutex_);
+    // Unless a plan has come in between.
+    if (jobs_.find(chain_id) == nullptr && found != images.end()) wanted = expected_.take(found->config.digest);
+    if (wanted) note_plan(*wanted);
+    plan_is_over();
+  }
+  if (wanted) plan_soon(wanted->manifest, {.prefetch = nullptr, .in_turn = true});
+  answer_all();
+}
+
+void LayerUnpacker::plan(const oci::Manifest& manifest, const Wish& wish) {
   const auto layers = read_plan(services_.store, manifest);
   if (!layers) spdlog::debug("layers: {}: not unpacked ahead", layers.error().message);
-  const bool foreground = prefetch == nullptr;
+  const bool foreground = wish.prefetch == nullptr;
   JobTable::Image image;
   std::vector<Job> to_keep;
   {
     const std::lock_guard lock(mutex_);
-    if (--plans_under_way_ == 0) waits_.clear();
-    if (layers) image = jobs_.add(*layers, foreground, services_.kept);
+    plan_is_over();
+    const auto order = wish.in_turn ? JobTable::Order::kBottomFirst : JobTable::Order::kLargestFirst;
+    if (layers) image = jobs_.add(*layers, foreground, order, services_.kept);
     if (foreground) {
       held_.planned(manifest.config.digest, image.all);
     } else {
       std::ranges::copy_if(image.all, std::back_inserter(to_keep), [](const Job& job) { return want_kept(*job); });
-      prefetch->planned(image.all, layers ? Status() : fail(layers.error()));
+      wish.prefetch->planned(image.all, layers ? Status() : fail(layers.error()));
     }
   }
   for (const Job& job : image.due) (foreground ? workers_ : background_).post([this, job] { work(job); });
@@ -201,18 +227,31 @@ void LayerUnpacker::resolve(const Job& job, const Status& outcome) {
 // ---- who asks for layers
 
 void LayerUnpacker::request(const std::string& chain_id, TimePoint deadline, Answer answer) {
+  std::vector<oci::Manifest> expected;
   {
     const std::lock_guard lock(mutex_);
     requests_.push_back({chain_id, deadline, std::move(answer)});
     new_request_ = true;
+    if (jobs_.find(chain_id) == nullptr && !stop_.stop_requested()) expected = expected_.all();
+    if (!expected.empty()) ++plans_under_way_;
   }
+  if (!expected.empty()) planner_.post([=, this] { look_for(chain_id, expected); });
   answer_all();
   time_.notify_all();
 }
 
-bool LayerUnpacker::hold(const Digest& config, const std::string& reader, std::function<void()> go) {
-  const std::lock_guard lock(mutex_);
-  return !stop_.stop_requested() && held_.hold(config, reader, go, services_.clock.now());
+bool LayerUnpacker::hold(const Digest& blob, const std::string& reader, std::function<void()> go) {
+  std::optional<ExpectedImages::Image> begun;
+  bool held = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stop_.stop_requested()) return false;
+    if (expected_.read(blob, reader) && !held_.is_stranger(reader)) begun = expected_.take(blob);
+    if (begun) note_plan(*begun);
+    held = !reader.empty() && held_.hold(blob, reader, go, services_.clock.now());
+  }
+  if (begun) plan_soon(begun->manifest, {});
+  return held;
 }
 
 void LayerUnpacker::answer_all() {
@@ -301,6 +340,7 @@ void LayerUnpacker::drop_expired() {
   std::vector<Job> expired;
   {
     const std::lock_guard lock(mutex_);
+    expected_.forget_old(services_.clock.now());
     expired = jobs_.take_expired(services_.clock.now() - kKeep);
   }
   for (const Job& job : expired) {

@@ -1,9 +1,9 @@
-// Unpacks the layers of every image that containerd pulls while their bytes arrive, and gives them to the snapshotter
-// when containerd asks for them; meanwhile it holds containerd's read of the image's config (HeldReads). Each layer is
-// unpacked on its own, bottom layers first, as many at a time as there are cores, not counting those that wait for
-// bytes; what it leaves open is taken from the layers below once they are there. On offer is only what has the right
-// digest and the right diffID. What a prefetch wanted unpacked is kept until somebody asks (KeptLayers). Whatever goes
-// wrong, containerd unpacks the layer itself: there is no answer then.
+// Unpacks the layers of an image that is pulled while their bytes arrive, if whoever pulls it takes layers
+// (ExpectedImages), and gives them to the snapshotter when containerd asks for them; meanwhile it holds containerd's
+// read of the image's config (HeldReads). Each layer is unpacked on its own, as many at a time as there are cores, not
+// counting those that wait for bytes; what it leaves open is taken from the layers below once they are there. On offer
+// is only what has the right digest and the right diffID. What a prefetch wanted unpacked is kept until somebody asks
+// (KeptLayers). Whatever goes wrong, containerd unpacks the layer itself: there is no answer then.
 //
 // Thread rule: any thread; no call waits. Borrows its services. Nothing may announce plans or land flights any more
 // when it is destroyed.
@@ -22,6 +22,7 @@
 #include "plugin/base/worker_pool.h"
 #include "plugin/content/read_gate.h"
 #include "plugin/layers/awaited_unpack.h"
+#include "plugin/layers/expected_images.h"
 #include "plugin/layers/held_reads.h"
 #include "plugin/layers/job_table.h"
 #include "plugin/layers/kept_layers.h"
@@ -60,11 +61,11 @@ class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerPr
   LayerUnpacker(const LayerUnpacker&) = delete;
   LayerUnpacker& operator=(const LayerUnpacker&) = delete;
 
-  void planned(const oci::Manifest& manifest) override;
+  void planned(const Digest& digest, const oci::Manifest& manifest) override;
   std::shared_ptr<const pull::UnpackProgress> unpack(const oci::Manifest& manifest, Unpacked done) override;
   std::set<Digest> unneeded(const oci::Manifest& manifest) override;
   void request(const std::string& chain_id, TimePoint deadline, Answer answer) override;
-  bool hold(const Digest& config, const std::string& reader, std::function<void()> go) override;
+  bool hold(const Digest& blob, const std::string& reader, std::function<void()> go) override;
   /// Answers who waits, gives up what is under way, and takes nothing more.
   void stop();
 
@@ -80,8 +81,20 @@ class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerPr
     std::optional<snapshots::UnpackedLayer> layer;
   };
 
-  void expect_plan(const oci::Manifest& manifest, std::shared_ptr<AwaitedUnpack> prefetch);
-  void plan(const oci::Manifest& manifest, const std::shared_ptr<AwaitedUnpack>& prefetch);
+  /// Who wants an image's layers.
+  struct Wish {
+    std::shared_ptr<AwaitedUnpack> prefetch;  ///< Null: a pull.
+    /// One after the other, bottom first, and not all before he goes on.
+    bool in_turn = false;
+  };
+
+  /// A pull begins to want an expected image. Under the mutex; plan_soon() is due.
+  void note_plan(const ExpectedImages::Image& image);
+  void plan_soon(const oci::Manifest& manifest, const Wish& wish);
+  void plan(const oci::Manifest& manifest, const Wish& wish);
+  void plan_is_over();
+  /// Somebody asks for a layer that nobody unpacks: perhaps it is one of theirs.
+  void look_for(const std::string& chain_id, const std::vector<oci::Manifest>& images);
   /// For a prefetch. true: it is on offer already, and has yet to be moved to the kept ones.
   static bool want_kept(LayerJob& job);
   void work(const Job& job);
@@ -110,7 +123,8 @@ class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerPr
   std::vector<Request> requests_;
   bool new_request_ = false;         // Its deadline may be the next.
   std::vector<pull::WaitId> waits_;  // For configs.
-  unsigned plans_under_way_ = 0;
+  unsigned plans_under_way_ = 0;     // Or looked for.
+  ExpectedImages expected_;
   std::vector<std::shared_ptr<AwaitedUnpack>> prefetches_;  // Under way.
   HeldReads held_;
 

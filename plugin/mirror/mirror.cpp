@@ -113,7 +113,10 @@ Response Mirror::answer(const Request& request, const Route& route) {
 Response Mirror::manifest(const Request& request, const Route& route,
                           const std::shared_ptr<registry::Repository>& repository) {
   auto answer = cache_.find(*repository, route.object);
-  if (!answer) {
+  if (answer) {
+    // Perhaps it is another pull than the one that it was fetched for.
+    if (*answer) upstream_.asked_again(repository, route.object, **answer);
+  } else {
     // Also for HEAD: the document says which layers to fetch, and the sooner they are, the better.
     answer = upstream_.document(repository, route.object);
     cache_.insert(*repository, route.object, *answer);

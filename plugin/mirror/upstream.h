@@ -17,6 +17,9 @@ class Upstream {
   /// The manifest; by the time it is answered, its blobs are being fetched.
   virtual tl::expected<registry::Document, registry::Refusal> document(
       const std::shared_ptr<registry::Repository>& repository, const std::string& object) = 0;
+  /// The same for one that is at hand, answered a moment ago to the same rights.
+  virtual void asked_again(const std::shared_ptr<registry::Repository>& repository, const std::string& object,
+                           const registry::Document& document) = 0;
 };
 
 /// The real one; borrows both.
@@ -31,6 +34,10 @@ class ManagedUpstream final : public Upstream {
   tl::expected<registry::Document, registry::Refusal> document(const std::shared_ptr<registry::Repository>& repository,
                                                                const std::string& object) override {
     return pulls_.document(repository, object);
+  }
+  void asked_again(const std::shared_ptr<registry::Repository>& repository, const std::string& object,
+                   const registry::Document& document) override {
+    pulls_.asked_again(repository, object, document);
   }
 
  private:

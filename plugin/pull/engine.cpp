@@ -115,7 +115,13 @@ void TransferEngine::join(PullKey pull, bool foreground, const Digest& digest,
     const auto it = blobs_.find(digest);
     if (it == blobs_.end()) return;  // Landed meanwhile; the flight table has told the pull.
     it->second->wanted_by.insert(pull);
-    it->second->sources.push_back(repository);
+    auto& sources = it->second->sources;
+    // The same caller asks several times within a pull; to try the same again where it has failed would only take time.
+    const auto is_same = [&](const auto& source) {
+      return source->registry() == repository->registry() && source->repository() == repository->repository() &&
+             source->access() == repository->access();
+    };
+    if (std::ranges::none_of(sources, is_same)) sources.push_back(repository);
     if (foreground) {
       foreground_.insert(pull);
       make_foreground(it->second->owner);

@@ -35,19 +35,30 @@ tl::expected<registry::Document, registry::Refusal> MirrorPulls::document(const 
   if (const auto wait = challenged_.returned(name, arrival.began)) {
     arrival = {wait->began, arrival.began - wait->answered};
   }
-  const auto parsed = oci::parse_document(document->bytes, document->media_type);
+  follow(repository, object, *document, arrival);
+  return document;
+}
+
+void MirrorPulls::asked_again(const RepositoryPtr& repository, const std::string& object,
+                              const registry::Document& document) {
+  follow(repository, object, document, {services_.clock.now(), Duration{0}});
+}
+
+void MirrorPulls::follow(const RepositoryPtr& repository, const std::string& object, const registry::Document& document,
+                         const Arrival& arrival) {
+  const auto parsed = oci::parse_document(document.bytes, document.media_type);
   if (!parsed) {  // An artefact of another kind: containerd knows what it wants with it.
-    spdlog::debug("{}@{}: {}; passed on as it is", name, document->digest.to_string(), parsed.error().message);
-    return document;
+    spdlog::debug("{}/{}@{}: {}; passed on as it is", repository->registry(), repository->repository(),
+                  document.digest.to_string(), parsed.error().message);
+    return;
   }
-  (void)keep_document(services_.store, *document, store::Purpose::kForeground);
+  (void)keep_document(services_.store, document, store::Purpose::kForeground);
   const auto image = reference(*repository, object);
   if (const auto* index = std::get_if<oci::Index>(&*parsed)) {
-    follow_index(repository, image, *index, document->digest, arrival);
+    follow_index(repository, image, *index, document.digest, arrival);
   } else {
-    follow_manifest(repository, image, document->digest, std::get<oci::Manifest>(*parsed), arrival);
+    follow_manifest(repository, image, document.digest, std::get<oci::Manifest>(*parsed), arrival);
   }
-  return document;
 }
 
 /// The manifest for this machine will be asked for next. Its flight takes off before the index is answered, and lands
@@ -59,7 +70,13 @@ void MirrorPulls::follow_index(const RepositoryPtr& repository, const oci::Refer
     spdlog::debug("{}: {}", image.to_string(), child.error().message);
     return;
   }
-  if (join_running(repository, child->digest)) return;
+  if (join_running(repository, child->digest)) {
+    // A caller that has the manifest will not ask for it.
+    if (const auto manifest = stored_manifest(services_.store, child->digest)) {
+      parts_.runner.tell_listener(child->digest, *manifest);
+    }
+    return;
+  }
   if (services_.store.find(child->digest)) {
     const Record record = add(repository, image, index_digest, arrival);
     if (!parts_.runner.begin_from_store(record, repository, child->digest)) {
@@ -91,7 +108,7 @@ void MirrorPulls::fetch_manifest(const RepositoryPtr& repository, const Record& 
 
 void MirrorPulls::follow_manifest(const RepositoryPtr& repository, const oci::Reference& image, const Digest& digest,
                                   const oci::Manifest& manifest, const Arrival& arrival) {
-  if (join_running(repository, digest)) return parts_.runner.tell_listener(manifest);
+  if (join_running(repository, digest)) return parts_.runner.tell_listener(digest, manifest);
   parts_.runner.begin(add(repository, image, std::nullopt, arrival), repository, digest, manifest);
 }
 

@@ -34,6 +34,8 @@ class MirrorPulls {
   /// Gets it upstream with the caller's rights.
   tl::expected<registry::Document, registry::Refusal> document(const RepositoryPtr& repository,
                                                                const std::string& object);
+  /// One that is at hand already.
+  void asked_again(const RepositoryPtr& repository, const std::string& object, const registry::Document& document);
 
  private:
   /// When a caller came, its way to the token service included.
@@ -42,6 +44,8 @@ class MirrorPulls {
     Duration token;
   };
 
+  void follow(const RepositoryPtr& repository, const std::string& object, const registry::Document& document,
+              const Arrival& arrival);
   void follow_index(const RepositoryPtr& repository, const oci::Reference& image, const oci::Index& index,
                     const Digest& index_digest, const Arrival& arrival);
   void follow_manifest(const RepositoryPtr& repository, const oci::Reference& image, const Digest& digest,

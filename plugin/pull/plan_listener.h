@@ -34,9 +34,9 @@ class PlanListener {
   using Unpacked = std::function<void(const Status&)>;
 
   virtual ~PlanListener() = default;
-  /// containerd pulls this image, and each of its blobs is in the store or in the flight table. It may be told again
-  /// of a manifest within one pull.
-  virtual void planned(const oci::Manifest& manifest) = 0;
+  /// Somebody pulls this image, and each of its blobs is in the store or in the flight table. It may be told again of
+  /// a manifest within one pull.
+  virtual void planned(const Digest& digest, const oci::Manifest& manifest) = 0;
   /// A prefetch of this image, whose blobs are here or under way, is to end with its layers unpacked and kept. `done`
   /// is called once, on any thread: why not, or ok.
   virtual std::shared_ptr<const UnpackProgress> unpack(const oci::Manifest& manifest, Unpacked done) = 0;

@@ -83,6 +83,10 @@ class PullManager::Impl {
     return mirror_.document(repository, object);
   }
 
+  void asked_again(const RepositoryPtr& repository, const std::string& object, const registry::Document& document) {
+    mirror_.asked_again(repository, object, document);
+  }
+
   std::vector<PullSnapshot> pulls() const {
     std::vector<PullSnapshot> out;
     for (const Record& record : records_.all()) out.push_back(record->snapshot());
@@ -256,6 +260,10 @@ std::string PullManager::start_prefetch(const PrefetchRequest& request) { return
 tl::expected<registry::Document, registry::Refusal> PullManager::document(
     const std::shared_ptr<registry::Repository>& repository, const std::string& object) {
   return impl_->document(repository, object);
+}
+void PullManager::asked_again(const std::shared_ptr<registry::Repository>& repository, const std::string& object,
+                              const registry::Document& document) {
+  impl_->asked_again(repository, object, document);
 }
 std::vector<PullSnapshot> PullManager::pulls() const { return impl_->pulls(); }
 std::optional<PullSnapshot> PullManager::find(const std::string& id) const { return impl_->find(id); }

@@ -43,6 +43,11 @@ class PullManager {
   tl::expected<registry::Document, registry::Refusal> document(const std::shared_ptr<registry::Repository>& repository,
                                                                const std::string& object);
 
+  /// The same for a document that the caller has been given a moment ago: what it will ask for next may be gone, or be
+  /// wanted by somebody else. Blocks for no round trip.
+  void asked_again(const std::shared_ptr<registry::Repository>& repository, const std::string& object,
+                   const registry::Document& document);
+
   [[nodiscard]] std::vector<PullSnapshot> pulls() const;  ///< Newest first; finished ones are kept for a while.
   [[nodiscard]] std::optional<PullSnapshot> find(const std::string& id) const;
   Status cancel(const std::string& id);  ///< kNotFound; kFailedPrecondition when it is over.

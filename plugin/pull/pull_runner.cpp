@@ -53,7 +53,7 @@ void PullRunner::begin(const Record& record, const RepositoryPtr& repository, co
   const auto unneeded = record->foreground() && services_.listener != nullptr ? services_.listener->unneeded(manifest)
                                                                               : std::set<Digest>();
   fetch(record, repository, *blobs, unneeded);
-  if (record->foreground()) tell_listener(manifest);
+  if (record->foreground()) tell_listener(digest, manifest);
   if (record->unpack()) unpack(record, manifest);
   hooks_.changed();
   if (record->all_landed()) end_if_unpacked(record);
@@ -174,8 +174,8 @@ void PullRunner::end_if_unpacked(const Record& record) {
   if (!record->waits_for_unpack()) end(record, {}, {});
 }
 
-void PullRunner::tell_listener(const oci::Manifest& manifest) {
-  if (services_.listener != nullptr) services_.listener->planned(manifest);
+void PullRunner::tell_listener(const Digest& digest, const oci::Manifest& manifest) {
+  if (services_.listener != nullptr) services_.listener->planned(digest, manifest);
 }
 
 void PullRunner::end(const Record& record, std::optional<PullState> state, std::optional<Error> error) {

@@ -54,7 +54,7 @@ class PullRunner {
   [[nodiscard]] bool is_here(const PullRecord& record) const;
   void end(const Record& record, std::optional<PullState> state, std::optional<Error> error);
   /// containerd asks for this image.
-  void tell_listener(const oci::Manifest& manifest);
+  void tell_listener(const Digest& digest, const oci::Manifest& manifest);
 
   TransferEngine& engine() { return engine_; }
   [[nodiscard]] const TransferEngine& engine() const { return engine_; }

@@ -75,15 +75,35 @@ def test_transfer_pull_finds_its_layers_unpacked(make_node, version, push):
     assert node.containerd.run_image(pushed.reference) == pushed.image.output
 
 
+def pull_by_a_client(node, reference, namespace, snapshotter):
+    """`ctr` fetches, and then unpacks: it asks for no layers."""
+    local = ["--local"] if node.version.has_transfer_service else []
+    node.containerd.ctr("images", "pull", "--plain-http", "--hosts-dir", node.containerd.certs, *local,
+                        "--snapshotter", snapshotter, reference, namespace=namespace)
+
+
+@pytest.mark.parametrize("namespace, snapshotter", [("default", "paceline"), ("k8s.io", "overlayfs")])
+def test_layers_only_for_those_who_take_them(make_node, closing, push, namespace, snapshotter):
+    """Also when all blobs are here, of containerd's own namespace even, so that it asks for nothing but the tag."""
+    pushed = push(sizes=SIZES)
+    node = make_node(settings={"snapshotter.enabled": True}, snapshotter=True, cri=True).start()
+    pull_by_a_client(node, pushed.reference, namespace, snapshotter)
+    pushed.assert_fetched_once_by_the_daemon()
+    assert taken(node) == 0
+    closing(ImageService(node.containerd.address)).pull(pushed.reference)
+    pushed.assert_fetched_once_by_the_daemon()
+    assert taken(node) == len(pushed.image.layers)
+    assert left_over(node) == []
+    assert node.containerd.run_image(pushed.reference, namespace="k8s.io") == pushed.image.output
+
+
 def test_the_same_files_as_containerd_makes(make_node, closing, push):
     pushed = push(sizes=SIZES)
     since = time.time_ns()
     node = make_node(settings={"snapshotter.enabled": True}, snapshotter=True, cri=True).start()
     closing(ImageService(node.containerd.address)).pull(pushed.reference)
     ours = layers_of(node)
-    local = ["--local"] if node.version.has_transfer_service else []
-    node.containerd.ctr("images", "pull", "--plain-http", "--hosts-dir", node.containerd.certs, *local,
-                        "--snapshotter", "overlayfs", pushed.reference)
+    pull_by_a_client(node, pushed.reference, "default", "overlayfs")
     own = sorted((node.containerd.root / "io.containerd.snapshotter.v1.overlayfs" / "snapshots").iterdir(),
                  key=lambda path: int(path.name))
     assert len(ours) == len(own) == len(pushed.image.layers)

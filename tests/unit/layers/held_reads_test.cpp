@@ -11,7 +11,7 @@ using State = LayerJob::State;
 class HeldReadsTest : public ::testing::Test {
  protected:
   void expect_image() {
-    held_.expect(config_, now_);
+    held_.expect(config_, {}, now_);
     held_.planned(config_, {job_});
   }
   bool read(const std::string& reader = "k8s.io") {
@@ -42,7 +42,7 @@ class HeldReadsTest : public ::testing::Test {
 };
 
 TEST_F(HeldReadsTest, UntilEveryLayerIsResolved) {
-  held_.expect(config_, now_);
+  held_.expect(config_, {}, now_);
   ASSERT_TRUE(read()) << "the plan is not made yet";
   EXPECT_EQ(let_go(), 0);
   held_.planned(config_, {job_});
@@ -54,7 +54,7 @@ TEST_F(HeldReadsTest, UntilEveryLayerIsResolved) {
 }
 
 TEST_F(HeldReadsTest, AnImageOfWhichNothingIsUnpackedIsReadAtOnce) {
-  held_.expect(config_, now_);
+  held_.expect(config_, {}, now_);
   ASSERT_TRUE(read());
   held_.planned(config_, {});
   EXPECT_EQ(let_go(), 1);
@@ -83,6 +83,16 @@ TEST_F(HeldReadsTest, WhoAsksForNoLayersIsNotHeldAgain) {
   EXPECT_TRUE(read("k8s.io"));
   held_.asked(*job_);
   EXPECT_TRUE(read("moby")) << "it, or somebody beside it, does ask now";
+}
+
+TEST_F(HeldReadsTest, WhoReadBeforeTheAskingCountsToo) {
+  pull("moby", false);
+  EXPECT_TRUE(held_.is_stranger("moby"));
+  job_->state = State::kUnpacking;
+  held_.expect(config_, {"moby"}, now_);
+  held_.planned(config_, {job_});
+  held_.asked(*job_);
+  EXPECT_FALSE(held_.is_stranger("moby"));
 }
 
 TEST_F(HeldReadsTest, ReleasesAllAtTheEnd) {

@@ -38,6 +38,13 @@ class LayerUnpackerTest : public LayersTest {
 
   UnpackerServices services() { return {*store_, flights_, *snapshotter_, *folders_, *kept_, clock_}; }
 
+  static Digest manifest_digest(const Image& image) { return sha256("the manifest of " + image.config); }
+  /// By containerd itself: it reads the manifest.
+  void pull(const Image& image) {
+    unpacker_->planned(manifest_digest(image), image.manifest);
+    EXPECT_FALSE(unpacker_->hold(manifest_digest(image), "k8s.io", [] {}));
+  }
+
   /// A prefetch's outcome.
   std::future<Status> prefetch(const oci::Manifest& manifest) {
     auto promise = std::make_shared<std::promise<Status>>();
@@ -91,7 +98,7 @@ TEST_F(LayerUnpackerTest, AnswersWithTheLayersOfAPlan) {
   const auto planned = image({bottom_, top_});
   keep(planned.config);
   for (const auto& tar : {bottom_, top_}) keep(test::gzip(tar));
-  unpacker_->planned(planned.manifest);
+  pull(planned);
   const auto bottom = request(planned.chain_ids[0]).get();
   ASSERT_TRUE(bottom);
   EXPECT_EQ(content(bottom->files / "etc/a"), "1");
@@ -111,7 +118,7 @@ TEST_F(LayerUnpackerTest, WaitsForConfigAndBlobs) {
   const auto planned = image({bottom_});
   Arrival config(*store_, flights_, planned.config);
   Arrival blob(*store_, flights_, test::gzip(bottom_));
-  unpacker_->planned(planned.manifest);
+  pull(planned);
   auto layer = request(planned.chain_ids[0]);
   config.land();
   blob.bring(10);
@@ -124,7 +131,7 @@ TEST_F(LayerUnpackerTest, TheUpperLayersMayComeFirst) {
   keep(planned.config);
   keep(test::gzip(top_));
   Arrival blob(*store_, flights_, test::gzip(bottom_));
-  unpacker_->planned(planned.manifest);
+  pull(planned);
   auto top = request(planned.chain_ids[1]);
   blob.land();
   const auto layer = top.get();
@@ -139,7 +146,7 @@ TEST_F(LayerUnpackerTest, OffersNothingBeforeTheBlobIsVerified) {
   keep(planned.config);
   const auto bytes = test::gzip(bottom_);
   Arrival blob(*store_, flights_, bytes);
-  unpacker_->planned(planned.manifest);
+  pull(planned);
   blob.bring(bytes.size());
   EXPECT_FALSE(request(planned.chain_ids[0], 20ms).get());
   blob.land();
@@ -153,7 +160,7 @@ TEST_F(LayerUnpackerTest, AnswersWithNothingWhereItCannotHelp) {
   keep(planned.config);
   Arrival blob(*store_, flights_, test::gzip(bottom_));
   keep(test::gzip(top_));
-  unpacker_->planned(planned.manifest);
+  pull(planned);
   auto bottom = request(planned.chain_ids[0]);
   auto top = request(planned.chain_ids[1]);
   blob.fail_with({Code::kUnavailable, "the registry went away"});
@@ -167,7 +174,7 @@ TEST_F(LayerUnpackerTest, ALayerOfAnotherDiffIdIsNotOffered) {
   auto planned = image({bottom_});
   planned.manifest.layers[0].digest = keep(test::gzip(top_));
   keep(planned.config);
-  unpacker_->planned(planned.manifest);
+  pull(planned);
   EXPECT_FALSE(request(planned.chain_ids[0]).get());
 }
 
@@ -178,7 +185,7 @@ TEST_F(LayerUnpackerTest, ReadersOfTheConfigWaitForAllLayers) {
   Arrival blob(*store_, flights_, test::gzip(top_));
   std::promise<void> went;
   EXPECT_FALSE(unpacker_->hold(planned.manifest.config.digest, "k8s.io", [] {})) << "nothing is known of the image";
-  unpacker_->planned(planned.manifest);
+  pull(planned);
   ASSERT_TRUE(unpacker_->hold(planned.manifest.config.digest, "k8s.io", [&] { went.set_value(); }));
   EXPECT_FALSE(unpacker_->hold(planned.manifest.layers[0].digest, "k8s.io", [] {}));
   auto done = went.get_future();
@@ -190,6 +197,43 @@ TEST_F(LayerUnpackerTest, ReadersOfTheConfigWaitForAllLayers) {
   EXPECT_TRUE(request(planned.chain_ids[1], 1s).get());
 }
 
+TEST_F(LayerUnpackerTest, NothingIsUnpackedAheadForWhoMayTakeNoLayers) {
+  const auto planned = image({bottom_, top_});
+  keep(planned.config);
+  for (const auto& tar : {bottom_, top_}) keep(test::gzip(tar));
+  unpacker_->planned(manifest_digest(planned), planned.manifest);
+  EXPECT_FALSE(unpacker_->hold(planned.manifest.layers[0].digest, "k8s.io", [] {})) << "layers alone tell nothing";
+  unpacker_.reset();  // Until all that was posted is done.
+  EXPECT_EQ(folders(), 0U);
+}
+
+TEST_F(LayerUnpackerTest, AClientThatAsksForALayerGetsItAndThoseAbove) {
+  const auto other = image({TarWriter().file("x", "1").finish()});
+  const auto planned = image({bottom_, top_});
+  for (const auto& one : {planned, other}) {
+    keep(one.config);
+    unpacker_->planned(manifest_digest(one), one.manifest);
+  }
+  for (const auto& tar : {bottom_, top_}) keep(test::gzip(tar));
+  EXPECT_TRUE(request(planned.chain_ids[0]).get());
+  EXPECT_TRUE(request(planned.chain_ids[1]).get());
+  EXPECT_FALSE(request(sha256("of no plan")).get());
+  unpacker_.reset();
+  EXPECT_EQ(folders(), 2U) << "of the other image, nothing";
+}
+
+TEST_F(LayerUnpackerTest, AnImageWhoseBlobsAreAllHereIsUnpackedForTheNextPullToo) {
+  const auto planned = image({bottom_});
+  keep(planned.config);
+  keep(test::gzip(bottom_));
+  pull(planned);
+  const auto layer = request(planned.chain_ids[0]).get();
+  ASSERT_TRUE(layer);
+  folders_->remove(layer->files);  // The snapshotter did not take it after all.
+  pull(planned);
+  EXPECT_TRUE(request(planned.chain_ids[0]).get());
+}
+
 TEST_F(LayerUnpackerTest, SlowDownloadsHoldUpNoOtherLayers) {
   std::vector<std::string> slow;
   for (int i = 0; i < 6; ++i) slow.push_back(TarWriter().file("slow" + std::to_string(i), "1").finish());
@@ -198,11 +242,11 @@ TEST_F(LayerUnpackerTest, SlowDownloadsHoldUpNoOtherLayers) {
   std::vector<std::unique_ptr<Arrival>> arrivals;
   for (const auto& tar : slow) arrivals.push_back(std::make_unique<Arrival>(*store_, flights_, test::gzip(tar)));
   for (const auto& arrival : arrivals) arrival->bring(20);
-  unpacker_->planned(waiting.manifest);
+  pull(waiting);
   const auto ready = image({bottom_});
   keep(ready.config);
   keep(test::gzip(bottom_));
-  unpacker_->planned(ready.manifest);
+  pull(ready);
   EXPECT_TRUE(request(ready.chain_ids[0]).get()) << "two threads, six downloads that wait";
   for (const auto& arrival : arrivals) arrival->land();
   EXPECT_TRUE(request(waiting.chain_ids.back()).get());
@@ -212,7 +256,7 @@ TEST_F(LayerUnpackerTest, StopAnswersWhoWaits) {
   const auto planned = image({bottom_});
   keep(planned.config);
   Arrival blob(*store_, flights_, test::gzip(bottom_));
-  unpacker_->planned(planned.manifest);
+  pull(planned);
   auto layer = request(planned.chain_ids[0]);
   std::promise<void> went;
   ASSERT_TRUE(unpacker_->hold(planned.manifest.config.digest, "k8s.io", [&] { went.set_value(); }));
@@ -226,14 +270,14 @@ TEST_F(LayerUnpackerTest, TakesTheLowerLayersOfTheSnapshotter) {
   const auto lower = image({bottom_});
   keep(lower.config);
   keep(test::gzip(bottom_));
-  unpacker_->planned(lower.manifest);
+  pull(lower);
   ASSERT_TRUE(
       snapshotter_->adopt_layer(lower.chain_ids[0].to_string(), "", {}, request(lower.chain_ids[0]).get().value()));
   open();
   const auto both = image({bottom_, top_});
   keep(both.config);
   keep(test::gzip(top_));
-  unpacker_->planned(both.manifest);
+  pull(both);
   const auto top = request(both.chain_ids[1]).get();
   ASSERT_TRUE(top);
   struct stat about {};
@@ -253,7 +297,7 @@ TEST_F(LayerUnpackerTest, WhatAPrefetchUnpackedIsKeptOverARestart) {
   EXPECT_EQ(kept_->totals().layers, 2U);
   EXPECT_EQ(folders(), 0U);
   // Whoever pulls: with the mirror's knowledge of the image, and without.
-  unpacker_->planned(planned.manifest);
+  pull(planned);
   const auto bottom = request(planned.chain_ids[0]).get();
   ASSERT_TRUE(bottom);
   EXPECT_EQ(content(bottom->files / "etc/a"), "1");
@@ -292,7 +336,7 @@ TEST_F(LayerUnpackerTest, APullTakesOverWhatAPrefetchHasBegun) {
   keep(planned.config);
   Arrival blob(*store_, flights_, test::gzip(bottom_));
   auto outcome = prefetch(planned.manifest);
-  unpacker_->planned(planned.manifest);
+  pull(planned);
   auto layer = request(planned.chain_ids[0]);
   blob.land();
   EXPECT_TRUE(layer.get());
@@ -303,7 +347,7 @@ TEST_F(LayerUnpackerTest, WhatAPullUnpackedIsKeptOnceAPrefetchWantsIt) {
   const auto planned = image({bottom_});
   keep(planned.config);
   keep(test::gzip(bottom_));
-  unpacker_->planned(planned.manifest);
+  pull(planned);
   ASSERT_TRUE(prefetch(planned.manifest).get());
   EXPECT_EQ(kept_->totals().layers, 1U);
   EXPECT_EQ(folders(), 0U);
@@ -316,7 +360,7 @@ TEST_F(LayerUnpackerTest, DropsTheBlobOfWhatWasTakenIfAsked) {
   EXPECT_TRUE(unpacker_->unneeded(planned.manifest).empty());
   options_.discard_blobs = true;
   open();
-  unpacker_->planned(planned.manifest);
+  pull(planned);
   const auto layer = request(planned.chain_ids[0]).get();
   ASSERT_TRUE(layer);
   ASSERT_TRUE(snapshotter_->adopt_layer(planned.chain_ids[0].to_string(), "", {}, *layer));
@@ -338,7 +382,7 @@ TEST_F(LayerUnpackerTest, UnpacksNothingOntoAFullDisk) {
   const auto planned = image({bottom_});
   keep(planned.config);
   keep(test::gzip(bottom_));
-  unpacker_->planned(planned.manifest);
+  pull(planned);
   EXPECT_FALSE(request(planned.chain_ids[0]).get());
   EXPECT_EQ(folders(), 0U);
 }

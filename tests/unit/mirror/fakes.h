@@ -73,10 +73,15 @@ class FakeUpstream final : public Upstream {
     ++asked;
     return documents(*repository, object);
   }
+  void asked_again(const std::shared_ptr<registry::Repository>& /*repository*/, const std::string& /*object*/,
+                   const registry::Document& /*document*/) override {
+    ++asked_for_known;
+  }
 
   std::vector<std::string> bases;
   Documents documents;
   std::atomic<int> asked = 0;
+  std::atomic<int> asked_for_known = 0;
 };
 
 inline registry::Document make_document(const std::string& bytes) {

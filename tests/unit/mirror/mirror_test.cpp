@@ -66,6 +66,7 @@ TEST_F(MirrorTest, HeadThenGetCostOneUpstreamRequest) {
   EXPECT_EQ(get.status, 200);
   EXPECT_EQ(get.body, document.bytes);
   EXPECT_EQ(upstream_.asked, 1);
+  EXPECT_EQ(upstream_.asked_for_known, 1) << "it may be another pull, whose blobs are to be looked for";
 }
 
 TEST_F(MirrorTest, AnotherCallerIsAnotherRequest) {
