@@ -187,7 +187,7 @@ Daemon::Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<Syst
   if (record_store_) recent_starts_.recall(*record_store_);
   if (!snapshotter_) return;
   snapshots_ = std::make_unique<snapshots::SnapshotsService>(*snapshotter_, unpacker_.get(), kLayerPatience, *clock_);
-  applier_ = std::make_unique<layers::StoreLayerApplier>(*store_, flights_, unpacking_threads());
+  applier_ = std::make_unique<layers::StoreLayerApplier>(*store_, flights_, unpacking_threads(), unpacker_.get());
   differ_ = std::make_unique<differ::DiffService>(*applier_);
 }
 

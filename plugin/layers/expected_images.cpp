@@ -34,6 +34,13 @@ bool ExpectedImages::read(const Digest& blob, const std::string& reader) {
   return !image.by_client;
 }
 
+bool ExpectedImages::has_layer(const Digest& blob) const {
+  return std::ranges::any_of(entries_, [&](const auto& item) {
+    return std::ranges::any_of(item.second->image.manifest.layers,
+                               [&](const auto& layer) { return layer.digest == blob; });
+  });
+}
+
 std::optional<ExpectedImages::Image> ExpectedImages::take(const Digest& blob) {
   const auto it = entries_.find(blob);
   if (it == entries_.end()) return std::nullopt;

@@ -30,6 +30,7 @@ class ExpectedImages {
   void expect(const Digest& digest, const oci::Manifest& manifest, TimePoint now);
   /// `reader` (empty: a client) reads a blob: true when it is the manifest or the config of an image that he pulls.
   bool read(const Digest& blob, const std::string& reader);
+  [[nodiscard]] bool has_layer(const Digest& blob) const;
   /// It is expected no more.
   std::optional<Image> take(const Digest& blob);
   /// Latest first.

@@ -1,5 +1,7 @@
 #include "plugin/layers/job_table.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <functional>
 #include <numeric>
@@ -11,6 +13,22 @@ using State = LayerJob::State;
 
 // In the order of turns, what somebody waits for goes first.
 constexpr unpack::WorkerSlots::Rank kBackground = 1ULL << 63U;
+
+bool is_same_folder(int one, int other) {
+  struct stat first {};
+  struct stat second {};
+  return ::fstat(one, &first) == 0 && ::fstat(other, &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
+}
+
+bool lies_on(const LayerJob& job, const std::vector<int>& lowers) {
+  const auto* below = job.below.get();
+  for (const int lower : lowers) {
+    if (below == nullptr || !below->has_files() || !is_same_folder(below->folder.get(), lower)) return false;
+    below = below->below.get();
+  }
+  return below == nullptr;
+}
 
 }  // namespace
 
@@ -49,6 +67,13 @@ JobTable::Job JobTable::job_for(const PlannedLayer& layer, const Job& below, unp
 JobTable::Job JobTable::find(const std::string& chain_id) const {
   const auto it = jobs_.find(chain_id);
   return it == jobs_.end() ? nullptr : it->second;
+}
+
+JobTable::Job JobTable::find_on(const Digest& blob, const std::vector<int>& lowers) const {
+  for (const auto& [chain_id, job] : jobs_) {
+    if (job->layer.blob == blob && lies_on(*job, lowers)) return job;
+  }
+  return nullptr;
 }
 
 JobTable::Job JobTable::next_to_finish() const {

@@ -31,6 +31,8 @@ class JobTable {
 
   /// Null when there is none.
   [[nodiscard]] Job find(const std::string& chain_id) const;
+  /// Its layer is of that blob, and the layers below it are those folders (open, top first); or null.
+  [[nodiscard]] Job find_on(const Digest& blob, const std::vector<int>& lowers) const;
   /// One that is unpacked, and below which nothing is missing that it waits for; or null.
   [[nodiscard]] Job next_to_finish() const;
   /// Forgets the jobs that were resolved before `latest`, and answers them.

@@ -46,6 +46,12 @@ void LayerFolders::remove(const fs::path& folder) {
   if (!removed) spdlog::warn("{}: {}; the next start tries again", folder.string(), removed.error().message);
 }
 
+bool LayerFolders::is_beside(int folder) const {
+  struct stat here {};
+  struct stat there {};
+  return ::fstat(fd_.get(), &here) == 0 && ::fstat(folder, &there) == 0 && here.st_dev == there.st_dev;
+}
+
 Status LayerFolders::check_room() const {
   struct statvfs about {};
   if (::fstatvfs(fd_.get(), &about) != 0) return fail(errno_error(errno, "statvfs " + root_.string()));

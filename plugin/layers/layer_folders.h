@@ -26,6 +26,8 @@ class LayerFolders {
   Result<Folder> make();
   /// Takes as long as there are files in it.
   void remove(const std::filesystem::path& folder);
+  /// Whether an open folder lies on the same file system, so that a layer may become it by a rename.
+  [[nodiscard]] bool is_beside(int folder) const;
   /// kResourceExhausted when the file system is filled down to the floor.
   [[nodiscard]] Status check_room() const;
 

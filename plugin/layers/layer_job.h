@@ -51,6 +51,7 @@ struct LayerJob {
   std::filesystem::path path;
   UniqueFd folder;  ///< Follows the folder when the snapshotter renames it.
   unpack::Unfinished unfinished;
+  std::uint64_t bytes = 0;  ///< Of the uncompressed archive; 0: it was not unpacked here.
   std::optional<snapshots::Usage> usage;
 };
 

@@ -60,6 +60,7 @@ Status LayerMaker::make(LayerJob& job) {
   auto layer = unpack::unpack_layer(watched, job.layer.media_type, job.layer.diff_id, job.folder.get(), options);
   if (!layer) return fail(layer.error());
   job.unfinished = std::move(layer->unfinished);
+  job.bytes = layer->bytes;
   return (*source)->wait_landed();
 }
 

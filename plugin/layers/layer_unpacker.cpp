@@ -1,6 +1,7 @@
 #include "plugin/layers/layer_unpacker.h"
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include "plugin/base/log.h"
@@ -12,6 +13,8 @@ namespace {
 using namespace std::chrono_literals;
 using State = LayerJob::State;
 
+// The differ's threads wait for a layer that is being unpacked; to unpack it a second time would take longer.
+constexpr Duration kApplyPatience = 1min;
 // As long as the store keeps a foreground pull's blobs for containerd: by then it has asked, or will not.
 constexpr Duration kKeep = 10min;
 constexpr Duration kSweep = 1s;
@@ -52,9 +55,15 @@ void LayerUnpacker::stop() {
 // ---- what is to be unpacked
 
 void LayerUnpacker::planned(const Digest& digest, const oci::Manifest& manifest) {
-  if (!options_.ahead) return;
-  const std::lock_guard lock(mutex_);
-  expected_.expect(digest, manifest, services_.clock.now());
+  if (!options_.ahead || stop_.stop_requested()) return;
+  std::optional<ExpectedImages::Image> begun;
+  {
+    const std::lock_guard lock(mutex_);
+    expected_.expect(digest, manifest, services_.clock.now());
+    if (clients_apply_) begun = expected_.take(digest);
+    if (begun) note_plan(*begun);
+  }
+  if (begun) plan_soon(begun->manifest, {.prefetch = nullptr, .in_turn = true});
 }
 
 std::shared_ptr<const pull::UnpackProgress> LayerUnpacker::unpack(const oci::Manifest& manifest, Unpacked done) {
@@ -254,6 +263,23 @@ bool LayerUnpacker::hold(const Digest& blob, const std::string& reader, std::fun
   return held;
 }
 
+std::optional<ReadyLayer> LayerUnpacker::take(const Digest& blob, const std::vector<int>& lowers, int upper) {
+  if (!services_.folders.is_beside(upper)) return std::nullopt;
+  Job job;
+  {
+    const std::lock_guard lock(mutex_);
+    job = jobs_.find_on(blob, lowers);
+    if (job == nullptr && expected_.has_layer(blob)) clients_apply_ = true;  // From the next pull on.
+  }
+  if (job == nullptr) return std::nullopt;
+  std::promise<std::optional<snapshots::UnpackedLayer>> promise;
+  request(job->layer.chain_id.to_string(), services_.clock.now() + kApplyPatience,
+          [&promise](std::optional<snapshots::UnpackedLayer> layer) { promise.set_value(std::move(layer)); });
+  const auto layer = promise.get_future().get();
+  if (!layer) return std::nullopt;
+  return ReadyLayer{layer->files, job->layer.diff_id, job->bytes};
+}
+
 void LayerUnpacker::answer_all() {
   std::vector<Verdict> verdicts;
   std::vector<HeldReads::Go> released;
@@ -342,9 +368,10 @@ void LayerUnpacker::drop_expired() {
     const std::lock_guard lock(mutex_);
     expected_.forget_old(services_.clock.now());
     expired = jobs_.take_expired(services_.clock.now() - kKeep);
+    std::erase_if(expired, [](const Job& job) { return job->state != State::kReady || job->kept; });
+    if (!expired.empty()) clients_apply_ = false;
   }
   for (const Job& job : expired) {
-    if (job->state != State::kReady || job->kept) continue;
     spdlog::debug("layer {}: nobody asked for it", job->layer.chain_id.to_string());
     remover_.post([this, path = job->path] { services_.folders.remove(path); });
   }

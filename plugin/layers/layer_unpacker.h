@@ -29,6 +29,7 @@
 #include "plugin/layers/layer_folders.h"
 #include "plugin/layers/layer_job.h"
 #include "plugin/layers/layer_maker.h"
+#include "plugin/layers/ready_layers.h"
 #include "plugin/pull/flight_table.h"
 #include "plugin/pull/plan_listener.h"
 #include "plugin/records/sink.h"
@@ -54,7 +55,10 @@ struct UnpackerOptions {
   bool discard_blobs = false;  ///< Once containerd has taken the files.
 };
 
-class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerProvider, public content::ReadGate {
+class LayerUnpacker final : public pull::PlanListener,
+                            public snapshots::LayerProvider,
+                            public content::ReadGate,
+                            public ReadyLayers {
  public:
   LayerUnpacker(const UnpackerServices& services, const UnpackerOptions& options);
   ~LayerUnpacker() override;
@@ -66,6 +70,7 @@ class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerPr
   std::set<Digest> unneeded(const oci::Manifest& manifest) override;
   void request(const std::string& chain_id, TimePoint deadline, Answer answer) override;
   bool hold(const Digest& blob, const std::string& reader, std::function<void()> go) override;
+  std::optional<ReadyLayer> take(const Digest& blob, const std::vector<int>& lowers, int upper) override;
   /// Answers who waits, gives up what is under way, and takes nothing more.
   void stop();
 
@@ -125,6 +130,7 @@ class LayerUnpacker final : public pull::PlanListener, public snapshots::LayerPr
   std::vector<pull::WaitId> waits_;  // For configs.
   unsigned plans_under_way_ = 0;     // Or looked for.
   ExpectedImages expected_;
+  bool clients_apply_ = false;  ///< Clients that unpack by themselves do it with the differ, which takes layers too.
   std::vector<std::shared_ptr<AwaitedUnpack>> prefetches_;  // Under way.
   HeldReads held_;
 

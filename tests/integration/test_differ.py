@@ -42,6 +42,21 @@ def test_cri_pull(make_differ_node, closing, push):
     assert node.containerd.run_image(pushed.reference, namespace="k8s.io") == pushed.image.output
 
 
+def test_layers_unpacked_ahead_are_handed_over(make_node, version, closing, push):
+    """To a client from its second pull on at the latest, and to CRI with containerd's own snapshotter."""
+    if (version.major, version.minor) < (1, 7):
+        pytest.skip("knows no proxy differ")
+    first, second, third = push(), push(), push()
+    node = make_node(settings={"snapshotter.enabled": True}, differ=True, cri=True).start()
+    for pushed in (first, second):
+        node.containerd.pull(pushed.reference, local=True)
+        assert node.containerd.run_image(pushed.reference) == pushed.image.output
+    closing(ImageService(node.containerd.address)).pull(third.reference)
+    assert node.containerd.run_image(third.reference, namespace="k8s.io") == third.image.output
+    handed_over = set(re.findall(r"layer (sha256:[0-9a-f]+): applied to [^,]+, unpacked ahead", node.daemon.log()))
+    assert handed_over >= {*second.image.layer_digests, *third.image.layer_digests}
+
+
 def test_what_the_daemon_does_not_take_containerd_unpacks(make_differ_node, push):
     """A native snapshot is a bind mount with all of the image in it, not a layer: not the daemon's."""
     pushed = push()

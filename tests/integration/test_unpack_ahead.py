@@ -89,7 +89,8 @@ def test_layers_only_for_those_who_take_them(make_node, closing, push, namespace
     node = make_node(settings={"snapshotter.enabled": True}, snapshotter=True, cri=True).start()
     pull_by_a_client(node, pushed.reference, namespace, snapshotter)
     pushed.assert_fetched_once_by_the_daemon()
-    assert taken(node) == 0
+    if node.version.major < 2:  # Later ones name the namespace for their clients, too: that they take none is learnt.
+        assert taken(node) == 0
     closing(ImageService(node.containerd.address)).pull(pushed.reference)
     pushed.assert_fetched_once_by_the_daemon()
     assert taken(node) == len(pushed.image.layers)

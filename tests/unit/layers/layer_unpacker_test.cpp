@@ -1,11 +1,13 @@
 #include "plugin/layers/layer_unpacker.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <future>
 #include <thread>
 
+#include "plugin/base/files.h"
 #include "tests/unit/layers/layers_test.h"
 
 namespace paceline::layers {
@@ -231,7 +233,35 @@ TEST_F(LayerUnpackerTest, AnImageWhoseBlobsAreAllHereIsUnpackedForTheNextPullToo
   ASSERT_TRUE(layer);
   folders_->remove(layer->files);  // The snapshotter did not take it after all.
   pull(planned);
+  std::promise<void> went;
+  if (unpacker_->hold(planned.manifest.config.digest, "k8s.io", [&] { went.set_value(); })) went.get_future().get();
   EXPECT_TRUE(request(planned.chain_ids[0]).get());
+}
+
+TEST_F(LayerUnpackerTest, ADifferTakesLayersByWhatLiesBelow) {
+  const auto planned = image({bottom_, top_});
+  keep(planned.config);
+  for (const auto& tar : {bottom_, top_}) keep(test::gzip(tar));
+  const auto upper = open_file(root(), O_RDONLY | O_DIRECTORY).value();
+  const auto take = [&](std::size_t layer, const std::vector<int>& lowers) {
+    return unpacker_->take(planned.manifest.layers[layer].digest, lowers, upper.get());
+  };
+  unpacker_->planned(manifest_digest(planned), planned.manifest);
+  EXPECT_FALSE(take(0, {})) << "nothing is unpacked for a client that has not yet shown what it does";
+  // The next pull is known to come by the differ.
+  unpacker_->planned(manifest_digest(planned), planned.manifest);
+  std::optional<ReadyLayer> bottom;
+  while (!bottom) bottom = take(0, {});  // Until the plan is made.
+  EXPECT_EQ(bottom->diff_id, sha256(bottom_));
+  EXPECT_EQ(bottom->bytes, bottom_.size());
+  EXPECT_EQ(content(bottom->files / "etc/a"), "1");
+  std::filesystem::rename(bottom->files, root() / "moved");
+  EXPECT_FALSE(take(1, {})) << "something lies below";
+  EXPECT_FALSE(take(1, {upper.get()})) << "something else does";
+  const auto lower = open_file(root() / "moved", O_RDONLY | O_DIRECTORY).value();
+  const auto top = take(1, {lower.get()});
+  ASSERT_TRUE(top);
+  EXPECT_EQ(content(top->files / "etc/b"), "2");
 }
 
 TEST_F(LayerUnpackerTest, SlowDownloadsHoldUpNoOtherLayers) {

@@ -35,7 +35,18 @@ class StoreLayerApplierTest : public LayersTest {
 
   Result<containerd::types::Descriptor> apply(const differ::LayerToApply& what) { return applier_.apply(what, {}); }
 
-  StoreLayerApplier applier_{*store_, flights_, 2};
+  /// Those that were unpacked ahead.
+  struct Ready final : ReadyLayers {
+    std::optional<ReadyLayer> take(const Digest& blob, const std::vector<int>& lowers, int /*upper*/) override {
+      asked = {blob, lowers.size()};
+      return std::exchange(layer, std::nullopt);
+    }
+    std::pair<Digest, std::size_t> asked;
+    std::optional<ReadyLayer> layer;
+  };
+
+  Ready ready_;
+  StoreLayerApplier applier_{*store_, flights_, 2, &ready_};
 };
 
 TEST_F(StoreLayerApplierTest, UnpacksIntoContainerdsOwnMounts) {
@@ -56,6 +67,28 @@ TEST_F(StoreLayerApplierTest, UnpacksIntoContainerdsOwnMounts) {
   EXPECT_EQ(about.st_mode & 07777U, 0700U);
   ASSERT_EQ(::lstat((root() / "snapshots/2/fs/etc/a").c_str(), &about), 0);
   EXPECT_TRUE(S_ISCHR(about.st_mode));
+}
+
+TEST_F(StoreLayerApplierTest, WhatIsUnpackedAlreadyBecomesTheUpperFolder) {
+  std::filesystem::create_directories(root() / "ready/etc");
+  std::ofstream(root() / "ready/etc/a") << "1";
+  ready_.layer = ReadyLayer{root() / "ready", sha256("tar"), 10240};
+  const auto blob = sha256("a blob that need not be here");
+  const auto applied = apply(onto(blob, prepare("bottom", "")));
+  ASSERT_TRUE(applied) << applied.error().message;
+  EXPECT_EQ(ready_.asked, (std::pair<Digest, std::size_t>(blob, 0)));
+  EXPECT_EQ(applied->digest(), sha256("tar").to_string());
+  EXPECT_EQ(applied->size(), 10240);
+  EXPECT_EQ(content(root() / "snapshots/1/fs/etc/a"), "1");
+  EXPECT_FALSE(std::filesystem::exists(root() / "ready"));
+}
+
+TEST_F(StoreLayerApplierTest, WhatCannotBeMovedIsUnpackedAgain) {
+  const auto bottom = TarWriter().file("a", "1").finish();
+  ready_.layer = ReadyLayer{root() / "gone", sha256("tar"), 1};
+  const auto applied = apply(onto(keep(test::gzip(bottom)), prepare("bottom", "")));
+  ASSERT_TRUE(applied) << applied.error().message;
+  EXPECT_EQ(applied->digest(), sha256(bottom).to_string());
 }
 
 TEST_F(StoreLayerApplierTest, LeavesWhatIsNotItsOwnToOthers) {
