@@ -273,8 +273,8 @@ TEST(RampHoldTrim, PerStreamCapIsReachedInLogEpochs) {
   d.rtt = [](unsigned n) { return n >= 30 ? milliseconds(40) : milliseconds(20); };
   d.start(facts(20, 10'000'000'000));
   d.run(std::chrono::seconds(4));
-  EXPECT_GE(d.count(Reason::kRampDouble), 2U);  // 6 → 12 → 16
-  EXPECT_TRUE(d.saw(Reason::kReramp));          // → 20, which brings its part: → 40
+  EXPECT_GE(d.count(Reason::kRampDouble), 2U);               // 6 → 12 → 16
+  EXPECT_TRUE(d.saw(Reason::kReramp));                       // → 20, which brings its part: → 40
   const unsigned settled = d.controller.learned(0).streams;  // A trial of fewer may be under way.
   EXPECT_GE(settled, 30U);
   EXPECT_LE(settled, 48U);
