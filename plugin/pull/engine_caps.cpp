@@ -74,6 +74,13 @@ void TransferEngine::resume_paused() {
   if (soonest) resume_in(*soonest);
 }
 
+bool TransferEngine::held_by_a_cap(const Path& path) const {
+  return std::any_of(paused_.begin(), paused_.end(), [&](std::uint64_t id) {
+    const auto found = streams_.find(id);
+    return found != streams_.end() && found->second->blob->path == &path;
+  });
+}
+
 void TransferEngine::resume_foreground() {
   std::erase_if(paused_, [this](std::uint64_t id) {
     const auto found = streams_.find(id);
