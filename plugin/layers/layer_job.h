@@ -51,7 +51,9 @@ struct LayerJob {
   std::filesystem::path path;
   UniqueFd folder;  ///< Follows the folder when the snapshotter renames it.
   unpack::Unfinished unfinished;
-  std::uint64_t bytes = 0;  ///< Of the uncompressed archive; 0: it was not unpacked here.
+  std::uint64_t bytes = 0;                ///< Of the uncompressed archive; 0: it was not unpacked here.
+  std::uint64_t entries = 0;              ///< What was unpacked …
+  Duration inflate_cpu{0}, write_cpu{0};  ///< … and what that took, for the records.
   std::optional<snapshots::Usage> usage;
 };
 

@@ -61,6 +61,9 @@ Status LayerMaker::make(LayerJob& job) {
   if (!layer) return fail(layer.error());
   job.unfinished = std::move(layer->unfinished);
   job.bytes = layer->bytes;
+  job.entries = layer->entries;
+  job.inflate_cpu = layer->inflate_cpu;
+  job.write_cpu = layer->write_cpu;
   return (*source)->wait_landed();
 }
 

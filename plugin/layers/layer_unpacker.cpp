@@ -221,7 +221,8 @@ void LayerUnpacker::resolve(const Job& job, const Status& outcome) {
   const std::string name = job->layer.chain_id.to_string();
   if (outcome) {
     if (!was_here && services_.records != nullptr) {
-      services_.records->layer_unpacked(job->layer.blob, job->started_at, job->resolved_at);
+      services_.records->layer_unpacked({job->layer.blob, job->started_at, job->resolved_at, job->bytes, job->entries,
+                                         job->inflate_cpu, job->write_cpu});
     }
     spdlog::debug("layer {} of blob {}: {}", name, job->layer.blob.to_string(), was_here ? "here already" : "unpacked");
     return;

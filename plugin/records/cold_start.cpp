@@ -34,7 +34,11 @@ Json write(const Layer& layer) {
           {"last_byte_ms", optional(layer.last_byte_ms)},
           {"verified_ms", optional(layer.verified_ms)},
           {"unpack_start_ms", optional(layer.unpack_start_ms)},
-          {"unpack_end_ms", optional(layer.unpack_end_ms)}};
+          {"unpack_end_ms", optional(layer.unpack_end_ms)},
+          {"uncompressed_bytes", layer.uncompressed_bytes},
+          {"files", layer.files},
+          {"inflate_cpu_ms", rounded(layer.inflate_cpu_ms)},
+          {"write_cpu_ms", rounded(layer.write_cpu_ms)}};
 }
 
 Json write(const Host& host) {
@@ -62,6 +66,10 @@ Layer read_layer(const Json& json) {
   layer.verified_ms = optional(json, "verified_ms");
   layer.unpack_start_ms = optional(json, "unpack_start_ms");
   layer.unpack_end_ms = optional(json, "unpack_end_ms");
+  layer.uncompressed_bytes = json.value("uncompressed_bytes", std::uint64_t{0});
+  layer.files = json.value("files", std::uint64_t{0});
+  layer.inflate_cpu_ms = json.value("inflate_cpu_ms", 0.0);
+  layer.write_cpu_ms = json.value("write_cpu_ms", 0.0);
   return layer;
 }
 

@@ -35,6 +35,11 @@ struct Layer {
   std::optional<double> verified_ms;  ///< In the store, its digest checked.
   std::optional<double> unpack_start_ms;
   std::optional<double> unpack_end_ms;
+  // Of a layer that the daemon unpacked; 0 otherwise.
+  std::uint64_t uncompressed_bytes = 0;  ///< Of the tar.
+  std::uint64_t files = 0;               ///< Entries of the tar.
+  double inflate_cpu_ms = 0;             ///< CPU time of inflating and hashing …
+  double write_cpu_ms = 0;               ///< … and of everything else.
 };
 
 /// The number of streams of one blob host, from this moment on.

@@ -13,11 +13,16 @@ constexpr std::size_t kContainers = 1024;
 // A container that comes later than this after a pull did not wait for it.
 constexpr double kSameStartMs = 10 * 60 * 1000;
 
-void set_unpacked(EndedPull& pull, const std::string& blob, TimePoint start, TimePoint end) {
+void set_unpacked(EndedPull& pull, const UnpackedLayer& unpacked) {
+  const std::string blob = unpacked.blob.to_string();
   for (Layer& layer : pull.record.layers) {
     if (layer.digest != blob) continue;
-    layer.unpack_start_ms = Milliseconds(start - pull.started).count();
-    layer.unpack_end_ms = Milliseconds(end - pull.started).count();
+    layer.unpack_start_ms = Milliseconds(unpacked.start - pull.started).count();
+    layer.unpack_end_ms = Milliseconds(unpacked.end - pull.started).count();
+    layer.uncompressed_bytes = unpacked.uncompressed_bytes;
+    layer.files = unpacked.files;
+    layer.inflate_cpu_ms = Milliseconds(unpacked.inflate_cpu).count();
+    layer.write_cpu_ms = Milliseconds(unpacked.write_cpu).count();
   }
 }
 
@@ -38,24 +43,24 @@ std::string repository_of(const std::string& image) {
 
 const ColdStart& OpenRecords::pull_ended(EndedPull pull) {
   const auto entry = std::make_shared<EndedPull>(std::move(pull));
-  for (const Unpacked& layer : unpacked_) {
-    if (layer.start >= entry->started) set_unpacked(*entry, layer.blob, layer.start, layer.end);
+  for (const UnpackedLayer& layer : unpacked_) {
+    if (layer.start >= entry->started) set_unpacked(*entry, layer);
   }
   pulls_.push_back(entry);
   if (pulls_.size() > kPulls) pulls_.pop_front();
   return entry->record;
 }
 
-const ColdStart* OpenRecords::layer_unpacked(const Digest& blob, TimePoint start, TimePoint end) {
-  const std::string name = blob.to_string();
-  unpacked_.push_back({name, start, end});
+const ColdStart* OpenRecords::layer_unpacked(const UnpackedLayer& unpacked) {
+  const std::string name = unpacked.blob.to_string();
+  unpacked_.push_back(unpacked);
   if (unpacked_.size() > kUnpacked) unpacked_.pop_front();
   for (auto pull = pulls_.rbegin(); pull != pulls_.rend(); ++pull) {
     const auto& layers = (*pull)->record.layers;
     const bool has =
         std::any_of(layers.begin(), layers.end(), [&](const Layer& layer) { return layer.digest == name; });
-    if (!has || start < (*pull)->started) continue;
-    set_unpacked(**pull, name, start, end);
+    if (!has || unpacked.start < (*pull)->started) continue;
+    set_unpacked(**pull, unpacked);
     return &(*pull)->record;
   }
   return nullptr;

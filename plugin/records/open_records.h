@@ -18,7 +18,7 @@ class OpenRecords {
   /// The record with what is known of its layers already.
   const ColdStart& pull_ended(EndedPull pull);
   /// The record that this changed; null: none, or none yet.
-  const ColdStart* layer_unpacked(const Digest& blob, TimePoint start, TimePoint end);
+  const ColdStart* layer_unpacked(const UnpackedLayer& layer);
   void container_created(const std::string& containerd_namespace, const std::string& id, const std::string& image,
                          WallTime when);
   /// The record that this completed; null: the container is not the first of a pull.
@@ -30,11 +30,7 @@ class OpenRecords {
   static void complete(EndedPull& pull, double started_ms);
 
   std::deque<Entry> pulls_;  // Newest last.
-  struct Unpacked {
-    std::string blob;
-    TimePoint start, end;
-  };
-  std::deque<Unpacked> unpacked_;
+  std::deque<UnpackedLayer> unpacked_;
   std::map<std::pair<std::string, std::string>, Entry> containers_;  // Created, not yet started.
 };
 

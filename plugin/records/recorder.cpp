@@ -77,10 +77,10 @@ void Recorder::pull_ended(EndedPull pull) {
   post([this, pull = std::move(pull)] { publish(open_.pull_ended(pull)); });
 }
 
-void Recorder::layer_unpacked(const Digest& blob, TimePoint start, TimePoint end) {
-  post([this, blob, start, end] {
-    if (const auto* record = open_.layer_unpacked(blob, start, end)) keep(*record);
-    for (Listener* listener : listeners_) listener->layer_unpacked(end - start);
+void Recorder::layer_unpacked(const UnpackedLayer& layer) {
+  post([this, layer] {
+    if (const auto* record = open_.layer_unpacked(layer)) keep(*record);
+    for (Listener* listener : listeners_) listener->layer_unpacked(layer.end - layer.start);
   });
 }
 

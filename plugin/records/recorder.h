@@ -33,7 +33,7 @@ class Recorder final : public Sink {
   void listen(Listener& listener) { listeners_.push_back(&listener); }
 
   void pull_ended(EndedPull pull) override;
-  void layer_unpacked(const Digest& blob, TimePoint start, TimePoint end) override;
+  void layer_unpacked(const UnpackedLayer& layer) override;
   void container_created(const std::string& containerd_namespace, const std::string& id, const std::string& image,
                          WallTime when) override;
   void task_started(const std::string& containerd_namespace, const std::string& id, WallTime when) override;

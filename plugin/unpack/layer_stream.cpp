@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "plugin/base/cpu_clock.h"
 #include "plugin/base/text.h"
 
 namespace paceline::unpack {
@@ -55,7 +56,9 @@ Result<std::size_t> LayerStream::fill(Piece& piece) {
 Result<std::span<const std::byte>> LayerStream::next() {
   turn_.give_way();
   if (!helper_.joinable() && !ended_ && turn_.try_enter()) start_helper();
+  const Duration before = thread_cpu_time();
   auto bytes = helper_.joinable() ? next_helped() : next_alone();
+  own_cpu_ += thread_cpu_time() - before;
   if (bytes) taken_bytes_ += bytes->size();
   return bytes;
 }
@@ -129,6 +132,7 @@ void LayerStream::help() {
       ++filled_;
     } else {
       ended_ = true;
+      helper_cpu_ = thread_cpu_time();
       if (!size) failure_ = fail(size.error());
     }
     changed_.notify_all();
@@ -156,10 +160,12 @@ Result<Digest> LayerStream::finish() {
     if (bytes->empty()) break;
   }
   if (helper_.joinable()) {
+    const Duration before = thread_cpu_time();
     std::unique_lock lock(mutex_);
     while (hashed_ != filled_) {
       if (!hash_one(lock)) wait(lock);
     }
+    own_cpu_ += thread_cpu_time() - before;
   }
   return sha_.digest();
 }

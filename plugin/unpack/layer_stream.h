@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "plugin/base/clock.h"
 #include "plugin/base/digest.h"
 #include "plugin/base/result.h"
 #include "plugin/unpack/decoder.h"
@@ -35,6 +36,9 @@ class LayerStream final : public PieceSource {
   Result<Digest> finish();
 
   [[nodiscard]] std::uint64_t bytes() const { return taken_bytes_; }  ///< Handed out so far.
+  /// CPU time of inflating and hashing: all of it after finish(), and the caller's own part of it.
+  [[nodiscard]] Duration cpu() const { return own_cpu_ + helper_cpu_; }
+  [[nodiscard]] Duration own_cpu() const { return own_cpu_; }
 
  private:
   struct Piece {
@@ -60,6 +64,7 @@ class LayerStream final : public PieceSource {
   Sha256 sha_;                      // Of who has set hashing_; without a helper, of the caller.
   std::uint64_t filled_bytes_ = 0;  // Of who fills: the helper once there is one.
   std::uint64_t taken_bytes_ = 0;   // The caller's.
+  Duration own_cpu_{0};             // The caller's.
   std::thread helper_;
 
   std::mutex mutex_;  // Guards what follows, while there is a helper.
@@ -71,6 +76,7 @@ class LayerStream final : public PieceSource {
   bool hashing_ = false;
   bool ended_ = false;
   bool stopping_ = false;
+  Duration helper_cpu_{0};  // Set with ended_.
   Status failure_;
 };
 

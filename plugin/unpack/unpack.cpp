@@ -1,5 +1,6 @@
 #include "plugin/unpack/unpack.h"
 
+#include "plugin/base/cpu_clock.h"
 #include "plugin/unpack/decoder.h"
 #include "plugin/unpack/layer_stream.h"
 #include "plugin/unpack/layer_writer.h"
@@ -58,6 +59,7 @@ Result<UnpackedLayer> unpack_layer(LayerSource& source, std::string_view media_t
                                    const std::optional<Digest>& expected, int directory, const Options& options) {
   const Turn turn(options.slots, options.rank);
   const Working working(turn);
+  const Duration before = thread_cpu_time();
   YieldingSource yielding(source, turn);
   auto decoder = open_decoder(yielding, media_type);
   if (!decoder) return fail(decoder.error());
@@ -77,6 +79,8 @@ Result<UnpackedLayer> unpack_layer(LayerSource& source, std::string_view media_t
                                                ", but the image's config says " + expected->to_string());
   }
   if (auto status = writer.finish(); !status) return fail(status.error());
+  layer.inflate_cpu = stream.cpu();
+  layer.write_cpu = thread_cpu_time() - before - stream.own_cpu();
   layer.unfinished = writer.take_unfinished();
   return layer;
 }

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string_view>
 
+#include "plugin/base/clock.h"
 #include "plugin/base/digest.h"
 #include "plugin/base/result.h"
 #include "plugin/unpack/layer_source.h"
@@ -36,6 +37,8 @@ struct UnpackedLayer {
   Digest diff_id;
   std::uint64_t bytes = 0;  ///< Of the uncompressed tar.
   std::uint64_t entries = 0;
+  Duration inflate_cpu{0};  ///< CPU time of inflating and hashing, over both threads …
+  Duration write_cpu{0};    ///< … and of everything else.
   Unfinished unfinished;
 };
 

@@ -14,12 +14,17 @@ const Digest kBlob = Digest::parse("sha256:" + std::string(64, 'b')).value();
 TEST(OpenRecords, TheFirstTaskCompletesTheRecordAndPhasesAddUp) {
   OpenRecords open;
   const auto pull = sample_pull();
-  open.layer_unpacked(kBlob, pull.started + milliseconds(300), pull.started + milliseconds(1200));
+  open.layer_unpacked({kBlob, pull.started + milliseconds(300), pull.started + milliseconds(1200), 5000, 7,
+                       milliseconds(20), milliseconds(30)});
   open.pull_ended(pull);
   open.container_created("default", "c1", "registry.example/team/app:1", sample_wall(1500));
   const auto* record = open.task_started("default", "c1", sample_wall(1800));
   ASSERT_NE(record, nullptr);
   EXPECT_EQ(record->cold_start_ms, 1800);
+  EXPECT_EQ(record->layers.front().uncompressed_bytes, 5000U);
+  EXPECT_EQ(record->layers.front().files, 7U);
+  EXPECT_EQ(record->layers.front().inflate_cpu_ms, 20);
+  EXPECT_EQ(record->layers.front().write_cpu_ms, 30);
   EXPECT_EQ(record->phase_ms("unpack"), 200);
   EXPECT_EQ(record->phase_ms("containerd"), 300);
   EXPECT_EQ(record->phase_ms("start"), 300);
@@ -73,7 +78,8 @@ TEST(OpenRecords, ALayerThatIsUnpackedAfterThePullIsAddedThen) {
   OpenRecords open;
   const auto pull = sample_pull();
   EXPECT_EQ(open.pull_ended(pull).layers.front().unpack_end_ms, std::nullopt);
-  const auto* record = open.layer_unpacked(kBlob, pull.started + milliseconds(900), pull.started + milliseconds(1300));
+  const auto* record =
+      open.layer_unpacked({kBlob, pull.started + milliseconds(900), pull.started + milliseconds(1300)});
   ASSERT_NE(record, nullptr);
   EXPECT_EQ(record->layers.front().unpack_end_ms, 1300);
 }
