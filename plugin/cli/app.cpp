@@ -40,7 +40,8 @@ void add_global_options(CLI::App& app, Options& options) {
   app.add_option("--address", options.address, "The daemon's unix socket")
       ->envname("PACELINE_ADDRESS")
       ->capture_default_str();
-  app.add_option("-o,--output", options.format, "table or json; for reports also csv or html")
+  app.add_option("-o,--output", options.format,
+                 "table or json; for report also csv or html, for analyze and compare html")
       ->transform(CLI::CheckedTransformer(kFormats).description(""))
       ->type_name("FORMAT");
   app.add_flag_callback(
@@ -54,8 +55,9 @@ void add_global_options(CLI::App& app, Options& options) {
 
 void add_commands(CLI::App& app, Action& chosen) {
   for (const auto add :
-       {add_prefetch, add_pulls, add_status, add_cancel, add_blobs, add_verify, add_pin, add_unpin, add_pins, add_evict,
-        add_paths, add_report, add_explain, add_doctor, add_install, add_uninstall, add_version, add_completion}) {
+       {add_prefetch, add_pulls,     add_status, add_cancel,  add_blobs,     add_verify,  add_pin,
+        add_unpin,    add_pins,      add_evict,  add_paths,   add_report,    add_explain, add_analyze,
+        add_compare,  add_calibrate, add_doctor, add_install, add_uninstall, add_version, add_completion}) {
     add(app, chosen);
   }
   for (auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
@@ -106,9 +108,12 @@ int run(int argc, char** argv, std::ostream& out, std::ostream& err) {
     return usage_error(app, error, argc, argv, err);
   }
 
-  const bool for_reports = options.format == Options::Format::kCsv || options.format == Options::Format::kHtml;
-  if (for_reports && !app.got_subcommand("report")) {
-    err << "error: --output csv and html are for reports only\nSee: paceline report --help\n";
+  const bool csv = options.format == Options::Format::kCsv && !app.got_subcommand("report");
+  const bool html = options.format == Options::Format::kHtml && !app.got_subcommand("report") &&
+                    !app.got_subcommand("analyze") && !app.got_subcommand("compare");
+  if (csv || html) {
+    err << "error: --output " << (csv ? "csv is for reports" : "html is for report, analyze and compare")
+        << " only\nSee: paceline report --help\n";
     return static_cast<int>(Exit::kUsage);
   }
 

@@ -14,6 +14,7 @@ enum class Exit {
   kUnreachable = 3,    ///< The daemon does not run, may not be asked, or went away.
   kNotFound = 4,       ///< No such image, pull, blob or pin.
   kTimeout = 5,        ///< --timeout passed.
+  kGate = 6,           ///< All was done, and what it found is above a limit that was set (--max-…).
   kInterrupted = 130,  ///< Ctrl-C.
 };
 
@@ -26,6 +27,8 @@ enum class Exit {
 [[nodiscard]] Exit combine(Exit sum, Exit part);
 
 inline constexpr std::string_view kExitCodeHelp =
-    "Exit codes: 0 ok · 1 failed · 2 wrong usage · 3 daemon unreachable · 4 not found · 5 timed out · 130 interrupted";
+    "Exit codes: 0 ok · 1 failed · 2 wrong usage · 3 daemon unreachable · 4 not found · 5 timed out · 6 above a limit "
+    "that was "
+    "set · 130 interrupted";
 
 }  // namespace paceline::cli

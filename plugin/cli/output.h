@@ -27,11 +27,16 @@ class Output {
   void line(std::string_view text);
   void object(const Json& object);  ///< One line.
   void error(std::string_view message);
+  /// How far something is, on standard error: on a terminal (live_errors) a line that the next note replaces (`again`);
+  /// an empty one takes it away.
+  void note(std::string_view text, bool again);
+  [[nodiscard]] bool live_errors() const { return error_terminal_.interactive(); }
   /// Prints the failure and answers what to exit with.
   Exit fail(const Failure& failure);
 
  private:
   const Terminal& terminal_;
+  const Terminal& error_terminal_;
   std::ostream& out_;
   std::ostream& err_;
   bool json_;

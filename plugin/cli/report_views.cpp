@@ -6,6 +6,7 @@
 
 #include "plugin/base/text.h"
 #include "plugin/cli/format.h"
+#include "plugin/cli/html.h"
 #include "plugin/cli/table.h"
 
 namespace paceline::cli {
@@ -46,24 +47,6 @@ std::string left_out(const Report& report) {
   say(report.mixed, "that shared a path with another policy");
   say(report.unfinished, "that failed or were cancelled");
   return out.empty() ? out : out + ".";
-}
-
-std::string html_text(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else if (c == '&') {
-      out += "&amp;";
-    } else if (c == '"') {
-      out += "&quot;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
 }
 
 std::string csv_text(const std::string& text) {

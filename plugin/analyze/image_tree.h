@@ -1,0 +1,108 @@
+// All layers of an image on top of each other: which entries a container sees, and which a later layer has overwritten
+// or deleted. Rules as OCI image-spec layer.md, "Applying": a whiteout hides what lower layers have, never its own
+// layer's; a file in place of a folder hides what was below it; an inode lives as long as one of its names does. One
+// thread. Views into names last as long as the tree.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "plugin/analyze/layer_scan.h"
+
+namespace paceline::analyze {
+
+inline constexpr std::uint32_t kNone = UINT32_MAX;
+
+/// What the names of one file share.
+struct Inode {
+  std::uint64_t size = 0;
+  std::uint64_t compressed = 0;
+  ContentKey content{};
+  std::uint32_t layer = 0;
+  std::uint32_t names = 0, live_names = 0;
+};
+
+/// One name that a layer brought.
+struct File {
+  std::uint32_t node = 0;
+  std::uint32_t inode = 0;
+  std::uint32_t layer = 0;
+  std::uint32_t hidden_by = kNone;  ///< The layer that overwrote or deleted it; kNone: a container sees it.
+  EntryKind kind = EntryKind::kFile;
+  std::uint64_t own_compressed = 0;  ///< Of its header and, unless it is a hard link, its content.
+
+  [[nodiscard]] bool live() const { return hidden_by == kNone; }
+};
+
+class ImageTree {
+ public:
+  ImageTree();
+  ~ImageTree() = default;
+  ImageTree(ImageTree&&) = default;
+  ImageTree& operator=(ImageTree&&) = default;
+  ImageTree(const ImageTree&) = delete;  // Its views are into itself.
+  ImageTree& operator=(const ImageTree&) = delete;
+
+  /// The next layer, bottom first. kResourceExhausted: more entries than an image may have.
+  Status add(const ScannedLayer& layer);
+
+  [[nodiscard]] const std::vector<File>& files() const { return files_; }
+  [[nodiscard]] const std::vector<Inode>& inodes() const { return inodes_; }
+  [[nodiscard]] std::uint32_t layers() const { return layers_; }
+  /// From the root, without a leading slash.
+  [[nodiscard]] std::string path(std::uint32_t node) const;
+  [[nodiscard]] std::string_view name(std::uint32_t node) const { return nodes_[node].name; }
+  [[nodiscard]] std::uint32_t parent(std::uint32_t node) const { return nodes_[node].parent; }
+  /// The live file at `path`, symbolic links of its folders followed inside the image; kNone: there is none.
+  [[nodiscard]] std::uint32_t find(std::string_view path) const;
+  /// File → content, of the files that were kept and are live.
+  [[nodiscard]] const std::unordered_map<std::uint32_t, std::string>& kept() const { return kept_; }
+
+ private:
+  struct Node {
+    std::string_view name;
+    std::uint32_t parent = kNone;
+    std::uint32_t first_child = kNone, next_sibling = kNone;
+    std::uint32_t file = kNone;       // The live one.
+    std::uint32_t live = 0;           // Live files here and below.
+    std::uint32_t hidden_in = kNone;  // The layer that last had a whiteout of it.
+    std::uint32_t hidden_below_in = kNone;
+  };
+  struct Key {
+    std::uint32_t parent;
+    std::string_view name;
+    bool operator==(const Key&) const = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const {
+      return std::hash<std::string_view>()(key.name) ^ (std::size_t{key.parent} * 0x9E3779B97F4A7C15ULL);
+    }
+  };
+
+  std::uint32_t make(std::string_view path);
+  [[nodiscard]] std::uint32_t child(std::uint32_t parent, std::string_view name) const;
+  [[nodiscard]] std::uint32_t resolve(std::string_view path, unsigned& links) const;
+  std::string_view intern(std::string_view name);
+  void put(std::uint32_t node, const Entry& entry, const ScannedLayer& layer);
+  void hide(std::uint32_t node);
+  void hide_below(std::uint32_t node, bool with_itself);
+  void drop_below(std::uint32_t node);
+  void count(std::uint32_t node, std::int32_t change);
+
+  std::vector<Node> nodes_;
+  std::vector<File> files_;
+  std::vector<Inode> inodes_;
+  std::vector<std::string> symlinks_;                         // Targets.
+  std::unordered_map<std::uint32_t, std::uint32_t> link_of_;  // File → its target.
+  std::unordered_map<Key, std::uint32_t, KeyHash> children_;
+  std::unordered_map<std::uint32_t, std::string> kept_;
+  std::deque<std::string> blocks_;  // Names, end to end.
+  std::uint32_t layers_ = 0;
+};
+
+}  // namespace paceline::analyze

@@ -1,0 +1,24 @@
+// An image in its registry, read without the daemon: what it needs to ask a registry, and each layer as a stream of
+// byte ranges. Nothing is stored; a layer holds two ranges in memory at most.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "plugin/analyze/image_source.h"
+#include "plugin/oci/platform.h"
+#include "plugin/oci/reference.h"
+
+namespace paceline::analyze {
+
+struct RegistrySettings {
+  std::vector<std::filesystem::path> certs_dirs;      ///< Of hosts.toml, as the daemon's registry.certs_dirs.
+  std::vector<std::filesystem::path> docker_configs;  ///< Credentials, as registry.docker_configs.
+};
+
+Result<std::unique_ptr<ImageSource>> open_registry_image(const oci::Reference& reference, const oci::Platform& platform,
+                                                         const RegistrySettings& settings);
+
+}  // namespace paceline::analyze

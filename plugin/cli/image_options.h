@@ -1,0 +1,45 @@
+// The options that analyze and compare share: where images come from, and for which path and node they are predicted.
+// One thread.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "plugin/analyze/advice.h"
+#include "plugin/analyze/analysis.h"
+#include "plugin/analyze/open_image.h"
+#include "plugin/cli/node_model.h"
+#include "plugin/cli/session.h"
+
+namespace paceline::cli {
+
+struct ImageOptions {
+  std::string path;  ///< "registry", or a name of path_name.h; empty: registry where it is known.
+  std::string platform;
+  std::string tag;
+  std::string store;
+  std::string calibration;
+  std::vector<std::string> certs_dirs = {"/etc/containerd/certs.d", "/etc/docker/certs.d"};
+  bool no_unpack = false;
+
+  void add_to(CLI::App& command);
+};
+
+/// An image's path by name, and the model.
+struct Prediction {
+  analyze::Target target;
+  std::string path_name;
+  NodeModel model;
+};
+
+/// Reads the image, with progress on standard error.
+Outcome<analyze::Analysis> analyze_image(Session& session, const std::string& image, const ImageOptions& options);
+/// `registry`: whose path is meant by "registry"; empty: there is none.
+Outcome<Prediction> prepare_prediction(Session& session, const std::string& registry, const ImageOptions& options);
+
+/// What a failure of the analysis exits with.
+[[nodiscard]] Failure failure_of(const Error& error);
+
+}  // namespace paceline::cli

@@ -1,0 +1,117 @@
+#include "plugin/analyze/image_tree.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/unit/analyze/test_image.h"
+
+namespace paceline::analyze {
+namespace {
+
+using test::TarWriter;
+
+/// The layers on top of each other; the test fails if one cannot be read.
+ImageTree tree_of(const std::vector<std::string>& tars) {
+  ImageTree tree;
+  for (const auto& tar : tars) {
+    test::BytesSource source(tar);
+    const auto layer = scan_layer(source, "", std::nullopt, {});
+    EXPECT_TRUE(layer);
+    EXPECT_TRUE(tree.add(*layer));
+  }
+  return tree;
+}
+
+/// "path path …" of what a container sees, folders left out.
+std::string live(const ImageTree& tree) {
+  std::set<std::string> paths;
+  for (const File& file : tree.files()) {
+    if (file.live() && file.kind != EntryKind::kDirectory) paths.insert(tree.path(file.node));
+  }
+  std::string out;
+  for (const auto& path : paths) out += (out.empty() ? "" : " ") + path;
+  return out;
+}
+
+TEST(ImageTree, WhiteoutsHideLowerLayersOnly) {
+  const auto tree = tree_of({TarWriter().file("a/x", "1").file("a/y", "2").file("b", "3").finish(),
+                             TarWriter().file("a/.wh.x", "").file("c", "4").finish(),
+                             TarWriter().file("c2", "5").file(".wh.c", "").file(".wh.c2", "").finish()});
+  EXPECT_EQ(live(tree), "a/y b c2");
+}
+
+TEST(ImageTree, AWhiteoutOfAFolderHidesAllBelow) {
+  const auto tree = tree_of({TarWriter().folder("a").file("a/b/c", "1").file("a/d", "2").file("e", "3").finish(),
+                             TarWriter().file(".wh.a", "").finish(), TarWriter().file("a/new", "4").finish()});
+  EXPECT_EQ(live(tree), "a/new e");
+}
+
+TEST(ImageTree, AnOpaqueFolderKeepsWhatItsLayerBrings) {
+  for (const bool first : {true, false}) {
+    TarWriter top;
+    if (first) top.file("a/.wh..wh..opq", "");
+    top.file("a/mine", "1");
+    if (!first) top.file("a/.wh..wh..opq", "");
+    const auto tree =
+        tree_of({TarWriter().folder("a").file("a/x", "1").file("a/b/y", "2").file("z", "3").finish(), top.finish()});
+    EXPECT_EQ(live(tree), "a/mine z") << first;
+  }
+}
+
+TEST(ImageTree, AFileInPlaceOfAFolderHidesItAndBack) {
+  const auto tree = tree_of({TarWriter().folder("a").file("a/x", "1").file("a/b/y", "1").finish(),
+                             TarWriter().file("a", "now a file").finish()});
+  EXPECT_EQ(live(tree), "a");
+  const auto back =
+      tree_of({TarWriter().file("a", "a file").finish(), TarWriter().folder("a").file("a/x", "1").finish()});
+  EXPECT_EQ(live(back), "a/x");
+}
+
+TEST(ImageTree, WhatOverwritesNamesTheLayer) {
+  const auto tree =
+      tree_of({TarWriter().file("a", "old").finish(), TarWriter().finish(), TarWriter().file("a", "new one").finish()});
+  ASSERT_EQ(tree.files().size(), 2U);
+  EXPECT_EQ(tree.files()[0].hidden_by, 2U);
+  EXPECT_TRUE(tree.files()[1].live());
+  EXPECT_EQ(tree.inodes()[0].live_names, 0U);
+}
+
+TEST(ImageTree, HardLinksShareTheirBytes) {
+  const auto tree =
+      tree_of({TarWriter().file("a", std::string(10'000, 'x')).hard_link("b", "a").hard_link("c", "./b").finish(),
+               TarWriter().file(".wh.a", "").finish()});
+  EXPECT_EQ(live(tree), "b c");
+  ASSERT_EQ(tree.inodes().size(), 1U);
+  EXPECT_EQ(tree.inodes()[0].size, 10'000U);
+  EXPECT_EQ(tree.inodes()[0].names, 3U);
+  EXPECT_EQ(tree.inodes()[0].live_names, 2U);
+}
+
+TEST(ImageTree, PathsFollowTheImagesOwnLinks) {
+  const auto tree = tree_of({TarWriter()
+                                 .symlink("lib", "usr/lib")
+                                 .symlink("abs", "/usr/lib")
+                                 .symlink("up", "../../usr")
+                                 .symlink("loop", "loop/x")
+                                 .file("usr/lib/libc.so", "elf")
+                                 .finish()});
+  const std::uint32_t file = tree.find("usr/lib/libc.so");
+  ASSERT_NE(file, kNone);
+  EXPECT_EQ(tree.find("lib/libc.so"), file);
+  EXPECT_EQ(tree.find("abs/libc.so"), file);
+  EXPECT_EQ(tree.find("up/lib/libc.so"), file);
+  EXPECT_EQ(tree.find("/lib//libc.so"), file);
+  EXPECT_EQ(tree.find("loop/y"), kNone);
+  EXPECT_EQ(tree.find("lib/absent"), kNone);
+  EXPECT_NE(tree.find("lib"), kNone);  // The link itself.
+}
+
+TEST(ImageTree, ALayerThatReplacesItselfAgainAndAgainIsNoLongWork) {
+  TarWriter tar;
+  for (int i = 0; i < 2000; ++i) tar.folder("a").file("a/" + std::to_string(i), "").file("a", "").file(".wh.a", "");
+  EXPECT_EQ(live(tree_of({tar.finish(), tar.finish()})), "a");
+}
+
+}  // namespace
+}  // namespace paceline::analyze

@@ -1,0 +1,108 @@
+#include "plugin/analyze/layer_scan.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/analyze/test_image.h"
+
+namespace paceline::analyze {
+namespace {
+
+using test::BytesSource;
+using test::TarWriter;
+
+Result<ScannedLayer> scan(const std::string& blob, const ScanOptions& options = {},
+                          const std::optional<Digest>& expected = {}) {
+  BytesSource source(blob);
+  return scan_layer(source, "", expected, options);
+}
+
+TEST(LayerScan, CountsWhatTheArchiveHas) {
+  const std::string big = test::noise(1'000'000, 1);
+  const std::string tar = TarWriter()
+                              .folder("usr/")
+                              .file("usr/big", big)
+                              .file("./usr/small", "x")
+                              .symlink("usr/link", "big")
+                              .hard_link("usr/same", "usr/big")
+                              .file("usr/.wh.gone", "")
+                              .file("opt/.wh..wh..opq", "")
+                              .add({.name = "dev/null", .type = '3'})
+                              .finish();
+  const auto layer = scan(test::gzip(tar), {}, sha256(tar));
+  ASSERT_TRUE(layer) << layer.error().message;
+  ASSERT_EQ(layer->entries.size(), 8U);
+  const EntryKind kinds[] = {EntryKind::kDirectory, EntryKind::kFile,     EntryKind::kFile,   EntryKind::kSymlink,
+                             EntryKind::kHardLink,  EntryKind::kWhiteout, EntryKind::kOpaque, EntryKind::kOther};
+  for (std::size_t i = 0; i < 8; ++i) EXPECT_EQ(layer->entries[i].kind, kinds[i]) << i;
+  EXPECT_EQ(layer->entries[1].size, big.size());
+  EXPECT_EQ(layer->name(layer->entries[2]), "usr/small");
+  EXPECT_EQ(layer->link(layer->entries[4]), "usr/big");
+  EXPECT_EQ(layer->name(layer->entries[5]), "usr/gone");
+  EXPECT_EQ(layer->name(layer->entries[6]), "opt");
+  EXPECT_EQ(layer->uncompressed_bytes, tar.size());
+  EXPECT_FALSE(layer->estimated);
+  EXPECT_EQ(layer->diff_id, sha256(tar));
+}
+
+TEST(LayerScan, EachFileHasItsShareOfTheBlob) {
+  const std::string blob = test::gzip(
+      TarWriter().file("zeros", std::string(3'000'000, '\0')).file("noise", test::noise(3'000'000, 2)).finish());
+  const auto layer = scan(blob);
+  ASSERT_TRUE(layer);
+  const auto zeros = layer->entries[0].compressed, noise = layer->entries[1].compressed;
+  EXPECT_LT(zeros, noise / 10);
+  EXPECT_NEAR(static_cast<double>(zeros + noise), static_cast<double>(blob.size()), 0.1 * blob.size());
+}
+
+TEST(LayerScan, WhatIsStoredUncompressedIsEstimated) {
+  const std::string tar = TarWriter().file("noise", test::noise(3'000'000, 2)).finish();
+  const auto layer = scan(tar);
+  ASSERT_TRUE(layer);
+  EXPECT_TRUE(layer->estimated);
+  // Four bits of each byte are what the noise has.
+  EXPECT_NEAR(static_cast<double>(layer->compressed_bytes), 1.5e6, 0.2e6);
+}
+
+TEST(LayerScan, EqualContentsHaveEqualKeys) {
+  const std::string content = test::noise(5000, 3);
+  const auto layer = scan(TarWriter().file("a", content).file("b", content).file("c", test::noise(5000, 4)).finish());
+  ASSERT_TRUE(layer);
+  EXPECT_EQ(layer->entries[0].content, layer->entries[1].content);
+  EXPECT_NE(layer->entries[0].content, layer->entries[2].content);
+}
+
+TEST(LayerScan, KeepsWhatIsAskedForAndNoMoreThanAllowed) {
+  ScanOptions options;
+  options.keep = [](std::string_view path) { return path.starts_with("keep/"); };
+  options.most_kept_bytes = 10;
+  const auto layer = scan(
+      TarWriter().file("keep/a", "12345").file("other", "1").file("keep/b", "123456").file("keep/c", "12").finish(),
+      options);
+  ASSERT_TRUE(layer);
+  EXPECT_EQ(layer->kept.size(), 2U);
+  EXPECT_EQ(layer->kept.at(0), "12345");
+  EXPECT_EQ(layer->kept.at(3), "12");
+}
+
+TEST(LayerScan, AnotherDiffIdIsAnError) {
+  const auto layer = scan(TarWriter().file("a", "b").finish(), {}, sha256("something else"));
+  ASSERT_FALSE(layer);
+  EXPECT_EQ(layer.error().code, Code::kFailedPrecondition);
+}
+
+TEST(LayerScan, AnEmptyLayerIsALayer) {
+  const auto layer = scan(test::gzip(TarWriter().finish()));
+  ASSERT_TRUE(layer);
+  EXPECT_TRUE(layer->entries.empty());
+}
+
+TEST(LayerScan, TheCallerMayGiveUp) {
+  ScanOptions options;
+  options.progress = [](std::uint64_t) { return fail(Code::kCancelled, "enough"); };
+  const auto layer = scan(TarWriter().file("a", "b").finish(), options);
+  ASSERT_FALSE(layer);
+  EXPECT_EQ(layer.error().code, Code::kCancelled);
+}
+
+}  // namespace
+}  // namespace paceline::analyze

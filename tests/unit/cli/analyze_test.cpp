@@ -1,0 +1,111 @@
+// analyze and compare as whole command lines, on OCI layouts; no daemon.
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "plugin/cli/app.h"
+#include "plugin/cli/json.h"
+#include "tests/support/temp_dir.h"
+#include "tests/unit/analyze/test_image.h"
+
+namespace paceline::cli {
+namespace {
+
+using test::noise;
+using test::TarWriter;
+
+struct AnalyzeCommand : testing::Test {
+  struct Said {
+    int exit = 0;
+    std::string out, err;
+  };
+
+  Said paceline(std::vector<std::string> words) const {
+    words.insert(words.begin(), {"paceline", "--address", (dir.path() / "no.sock").string()});
+    std::vector<char*> argv;
+    for (auto& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    std::ostringstream out, err;
+    const int exit = run(static_cast<int>(words.size()), argv.data(), out, err);
+    return {exit, out.str(), err.str()};
+  }
+  std::string layout(const std::string& name, const std::vector<std::string>& tars) const {
+    test::write_layout(dir.path() / name, tars);
+    return dir.path() / name;
+  }
+
+  test::TempDir dir;
+  std::string image = layout("fat", {TarWriter().file("app", noise(900'000, 1)).finish(),
+                                     TarWriter().file("var/lib/apt/lists/x", noise(100'000, 2)).finish()});
+};
+
+TEST_F(AnalyzeCommand, JsonHasTheFigures) {
+  const auto said = paceline({"analyze", image, "--path", "10mbps-20ms", "--output", "json", "--files"});
+  ASSERT_EQ(said.exit, 0) << said.err;
+  const auto json = Json::parse(said.out);
+  EXPECT_EQ(json["waste_sum"]["bytes"], 100'000);
+  EXPECT_EQ(json["files_sum"]["bytes"], 1'000'000);
+  EXPECT_EQ(json["layers"].size(), 2U);
+  EXPECT_EQ(json["advice"][0]["id"], "apt-lists");
+  EXPECT_GT(json["advice"][0]["saves_ms"], 10);
+  EXPECT_EQ(json["waste_files"]["apt-lists"][1][0], "var/lib/apt/lists/x");
+  EXPECT_EQ(json["path"], "10mbps-20ms");
+  EXPECT_TRUE(json["model"]["median_error"].is_null());
+}
+
+TEST_F(AnalyzeCommand, TextAndPage) {
+  const auto text = paceline({"analyze", image});
+  ASSERT_EQ(text.exit, 0) << text.err;
+  EXPECT_NE(text.out.find("on path 100mbps-35ms"), std::string::npos);
+  EXPECT_NE(paceline({"analyze", image, "--path", "10mbps-20ms"}).out.find("apt's package lists"), std::string::npos);
+  EXPECT_NE(text.out.find("model: the model's defaults"), std::string::npos);
+  const auto page = paceline({"analyze", image, "--output", "html"});
+  EXPECT_EQ(page.exit, 0);
+  EXPECT_TRUE(page.out.starts_with("<!doctype html>"));
+  EXPECT_NE(paceline({"analyze", image, "--output", "csv"}).exit, 0);
+}
+
+TEST_F(AnalyzeCommand, Gates) {
+  EXPECT_EQ(paceline({"analyze", image, "--max-waste", "20%"}).exit, 0);
+  EXPECT_EQ(paceline({"analyze", image, "--max-waste", "5%"}).exit, 6);
+  EXPECT_EQ(paceline({"analyze", image, "--max-waste", "50KB"}).exit, 6);
+  EXPECT_EQ(paceline({"analyze", image, "--max-waste", "1MB"}).exit, 0);
+  EXPECT_EQ(paceline({"analyze", image, "--max-pull-time", "1h"}).exit, 0);
+  const auto late = paceline({"analyze", image, "--path", "1mbps-20ms", "--max-pull-time", "500ms"});
+  EXPECT_EQ(late.exit, 6);
+  EXPECT_NE(late.err.find("above --max-pull-time 500ms"), std::string::npos);
+  EXPECT_FALSE(late.out.empty());
+}
+
+TEST_F(AnalyzeCommand, WrongUsageAndMissingImages) {
+  EXPECT_EQ(paceline({"analyze", image, "--path", "nonsense"}).exit, 2);
+  EXPECT_EQ(paceline({"analyze", image, "--max-waste", "many"}).exit, 2);
+  EXPECT_EQ(paceline({"analyze", image, "--path", "registry"}).exit, 1);
+  EXPECT_EQ(paceline({"analyze", "/no/such/file"}).exit, 4);
+  EXPECT_EQ(paceline({"compare", image, image, "--measure", "1"}).exit, 2);
+}
+
+TEST_F(AnalyzeCommand, Compare) {
+  const std::string slim = layout("slim", {TarWriter().file("app", noise(900'000, 1)).finish()});
+  const auto json = paceline({"compare", image, slim, "--path", "10mbps-20ms", "-o", "json"});
+  ASSERT_EQ(json.exit, 0) << json.err;
+  const auto said = Json::parse(json.out);
+  EXPECT_EQ(said["shared_blobs"], 1);
+  EXPECT_GT(said["a"]["predicted"]["total_ms"], said["b"]["predicted"]["total_ms"]);
+  EXPECT_TRUE(said["a"]["measured"].is_null());
+  const auto text = paceline({"compare", image, slim, "--path", "10mbps-20ms"});
+  EXPECT_NE(text.out.find("less than A, most of it"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("by its compressed bytes"), std::string::npos) << text.out;
+  EXPECT_TRUE(paceline({"compare", image, slim, "-o", "html"}).out.starts_with("<!doctype html>"));
+}
+
+TEST_F(AnalyzeCommand, CalibrateNeedsRecords) {
+  EXPECT_EQ(paceline({"calibrate"}).exit, 3);
+  const auto file = dir.write("records.jsonl", "");
+  const auto said = paceline({"calibrate", "--records", file});
+  EXPECT_EQ(said.exit, 1);
+  EXPECT_NE(said.err.find("pull some images first"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace paceline::cli

@@ -1,0 +1,71 @@
+#include "plugin/cli/node_model.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "tests/support/temp_dir.h"
+#include "tests/unit/records/samples.h"
+
+namespace paceline::cli {
+namespace {
+
+/// Pulls of other sizes each, over the same path.
+std::vector<records::ColdStart> many_records() {
+  std::vector<records::ColdStart> out;
+  for (int i = 1; i <= 12; ++i) {
+    auto record = records::sample_record("p" + std::to_string(i));
+    record.layers.insert(record.layers.begin(), records::Layer{});  // The config.
+    auto& layer = record.layers.back();
+    layer.size_bytes = static_cast<std::uint64_t>(i) * 10'000'000;
+    record.fetched_bytes = layer.size_bytes;
+    const double fetch_ms = 100 + 800.0 * i;
+    record.phases = {{"resolve", 0, 100},
+                     {"connect", 100, 200},
+                     {"fetch", 200, 200 + fetch_ms},
+                     {"verify", 200 + fetch_ms, 230 + fetch_ms}};
+    record.pull_ms = 230 + fetch_ms;
+    out.push_back(record);
+  }
+  return out;
+}
+
+TEST(NodeModel, FitsRecordsAndSurvivesJson) {
+  const auto model = model_of(many_records(), "test");
+  EXPECT_EQ(model.calibration.pulls, 12U);
+  EXPECT_LT(model.calibration.median_error, 0.1);
+  EXPECT_NE(model.describe().find("fitted to 12 pulls (test)"), std::string::npos);
+  ASSERT_EQ(model.paths.size(), 1U);
+  const auto again = model_from_json(to_json(model).dump());
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->calibration.costs, model.calibration.costs);
+  EXPECT_EQ(to_json(*again), to_json(model));
+}
+
+TEST(NodeModel, SaysWhenItKnowsNothing) {
+  const auto model = model_of({}, "test");
+  EXPECT_EQ(model.calibration.pulls, 0U);
+  EXPECT_NE(model.describe().find("defaults"), std::string::npos);
+  EXPECT_TRUE(error_json(model).at("median_error").is_null());
+}
+
+TEST(NodeModel, ForeignFilesAreNoCalibration) {
+  for (const char* text : {"", "[]", "{}", "{\"source\":1}", "not json"}) EXPECT_FALSE(model_from_json(text)) << text;
+}
+
+TEST(NodeModel, RecordsFromAFileTheLastLineOfAPullCounts) {
+  const test::TempDir dir;
+  auto first = records::sample_record("p1"), second = records::sample_record("p1");
+  second.pull_ms = 7;
+  const auto file = dir.write("records.jsonl", to_json(first) + "\n" + to_json(second) + "\n\n");
+  const auto records = read_records(file);
+  ASSERT_TRUE(records) << records.error().message;
+  ASSERT_EQ(records->size(), 1U);
+  EXPECT_EQ(records->front().pull_ms, 7);
+  const auto broken = read_records(dir.write("broken.jsonl", to_json(first) + "\n{}\n"));
+  ASSERT_FALSE(broken);
+  EXPECT_NE(broken.error().message.find("broken.jsonl:2"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace paceline::cli
