@@ -22,8 +22,8 @@ struct PullLayer {
   bool operator==(const PullLayer&) const = default;
 };
 
-/// What the node's parts take. The defaults are rough, of the order that two cores of a cloud machine show, and stand in
-/// until the node has records of its own.
+/// What the node's parts take. The defaults are rough, of the order that two cores of a cloud machine show, and stand
+/// in until the node has records of its own.
 struct NodeCosts {
   double start = 0.02;           ///< Seconds of each pull that are neither path nor bytes.
   double setup = 1.0;            ///< Time to the first byte, in parts of setup_time().

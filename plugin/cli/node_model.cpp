@@ -54,8 +54,7 @@ NodeModel defaults(const std::string& why) {
 }  // namespace
 
 std::string NodeModel::describe() const {
-  if (calibration.pulls == 0)
-    return "the model's defaults, rough and of unknown error here (" + source + ")";
+  if (calibration.pulls == 0) return "the model's defaults, rough and of unknown error here (" + source + ")";
   std::string out = "fitted to " + count(calibration.pulls, "pull") + " (" + source + ")";
   if (calibration.folds == 0) return out + "; too few to say how far off it is";
   return out + fmt::format("; on pulls left out it was off by {:.0f} % in the median, {:.0f} % at the 90th percentile",
