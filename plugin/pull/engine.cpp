@@ -312,7 +312,6 @@ void TransferEngine::tick(Path& path) {
     return;
   }
   const auto sample = network_.sample(path.host());
-  // What arrives under a cap says nothing of what the path would bring.
   const auto again =
       held_by_a_cap(path) ? adaptive::tick_interval(path.rtt()) : path.tick(now(), sample, delivering(path));
   trace_path(path, sample);

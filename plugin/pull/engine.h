@@ -112,6 +112,7 @@ class TransferEngine final : public RangeStreamOwner {
   // Prefetches under their caps (engine_caps.cpp)
   /// Whether a new stream of this pull has to wait.
   [[nodiscard]] bool must_wait(PullKey pull) const;
+  /// Whether what arrives over this path is what a cap lets through: it says nothing of the path.
   [[nodiscard]] bool held_by_a_cap(const Path& path) const;
   void pay_in_advance(Stream& stream);
   net::Flow pay(Stream& stream, std::size_t bytes);

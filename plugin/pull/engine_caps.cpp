@@ -75,7 +75,11 @@ void TransferEngine::resume_paused() {
 }
 
 bool TransferEngine::held_by_a_cap(const Path& path) const {
-  return std::any_of(paused_.begin(), paused_.end(), [&](std::uint64_t id) {
+  // A foreground pull's bytes are not held, and its streams are what the path is watched for.
+  const bool foreground = std::any_of(streams_.begin(), streams_.end(), [&](const auto& entry) {
+    return entry.second->blob->path == &path && foreground_.contains(entry.second->pull);
+  });
+  return !foreground && std::any_of(paused_.begin(), paused_.end(), [&](std::uint64_t id) {
     const auto found = streams_.find(id);
     return found != streams_.end() && found->second->blob->path == &path;
   });
