@@ -61,13 +61,17 @@ class Shelf:
 
     def ensure(self, functions):
         """"function/variant" → Image; builds and pushes what is not there or was made from other files."""
-        with self.builder.alone():
-            known = self._read()
-            missing = [(function, variant) for function in functions for variant in VARIANTS
-                       if not self._current(known.get(f"{function.name}/{variant}"), function.fingerprint(variant))]
-            if missing:
-                self._make(missing, known)
+        if self._missing(functions):
+            with self.builder.alone():
+                if missing := self._missing(functions):  # Another process may have made them meanwhile.
+                    self._make(missing, self._read())
+        known = self._read()
         return {f"{function.name}/{variant}": known[f"{function.name}/{variant}"] for function in functions for variant in VARIANTS}
+
+    def _missing(self, functions):
+        known = self._read()
+        return [(function, variant) for function in functions for variant in VARIANTS
+                if not self._current(known.get(f"{function.name}/{variant}"), function.fingerprint(variant))]
 
     def known(self):
         """Every image that is there."""

@@ -29,6 +29,7 @@ OF_THE_LINK = {
 }
 # For the parts of a saving: compressibility is no amount, and what is unpacked is.
 AMOUNTS = {
+    WIRE: OF_THE_LINK[WIRE],
     SIZE: OF_THE_IMAGE[SIZE],
     UNPACKED: lambda row: _number(row, "uncompressed_bytes") / 1e6,
     FILES: OF_THE_IMAGE[FILES],
@@ -48,14 +49,13 @@ def explained(rows, factors):
 
 
 def seconds_by_amount(rows):
-    """Fit of the seconds to what has to be carried, inflated, written and created."""
-    if len(rows) < len(AMOUNTS) + 3:
+    """Fit of one system's seconds, over every link, to what has to be carried, verified, inflated, written and created."""
+    factors = AMOUNTS | {RTT: OF_THE_LINK[RTT]}
+    if len(rows) < len(factors) + 3:
         return None
-    return fit_growing(_columns(AMOUNTS, rows), [_number(row, "seconds") for row in rows])
+    return fit_growing(_columns(factors, rows), [_number(row, "seconds") for row in rows])
 
 
 def parts_of_saving(fit, before, after):
-    """Amount → seconds that its decrease saves by the fit. `before`, `after`: Shape."""
-    differences = {SIZE: (before.compressed - after.compressed) / 1e6, UNPACKED: (before.uncompressed - after.uncompressed) / 1e6,
-                   FILES: before.files - after.files, LAYERS: before.layers - after.layers}
-    return {name: fit.slopes[name] * difference for name, difference in differences.items()}
+    """Amount → seconds that its decrease saves by the fit. `before`, `after`: rows of images.csv, over the same link."""
+    return {name: fit.slopes[name] * (value(before) - value(after)) for name, value in AMOUNTS.items()}

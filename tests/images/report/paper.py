@@ -15,8 +15,9 @@ DIFFERENCES = (
     "Packages: the paper's functions stand on OpenWhisk's Python 3.9 runtime, the full `python` image, and fetch packages with pip. Here "
     "everything is a Debian 12 package, on a Debian base made by mmdebstrap; compilers and libraries for other languages that the full "
     "`python` image brings along are not in our originals, which are therefore smaller.",
-    "Models and corpora are generated at build, of the sizes that the paper names and about as compressible as real ones; they are not "
-    "downloaded. Debian's own packages of a function's libraries stand for those of pip (scikit-learn for MXNet, NLTK for textblob).",
+    "Models and corpora are generated at build, of the sizes that the paper names, and not downloaded; the model's bytes do not compress, "
+    "where a real one's shrink by a few percent. Debian's own packages of a function's libraries stand for those of pip (scikit-learn for "
+    "MXNet, NLTK for textblob).",
     "Handlers are written for this study and do a small piece of what the benchmark's do; every image runs its handler once after it was "
     "built. A pull does not depend on what a handler does.",
     "Link and registry: the paper pulled from a registry over a network that it does not describe; here a docker-registry stands at the "

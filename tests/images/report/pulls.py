@@ -79,6 +79,11 @@ class Pulls:
     def seconds(self, function, variant, link, system):
         return self._seconds.get((function, variant, link, system), [])
 
+    def row(self, function, variant, link, system):
+        """One of them."""
+        wanted = (function, variant, link, system)
+        return next(row for row in self.rows if (row["function"], row["variant"], row["link"], row["system"]) == wanted)
+
     def median(self, function, variant, link, system):
         found = self.seconds(function, variant, link, system)
         return statistics.median(found) if found else None

@@ -74,8 +74,9 @@ def _result(context):
                          f"{saving.percent:.0f} %: {function}, {saving.before:.1f} → {saving.after:.1f} s (average {mean:.0f} %)"])
     fewest, most = pulls.repetitions()
     return Part("Result", [
-        f"{len(pulls.rows)} cold pulls of {len(pulls.functions())} functions, {fewest} to {most} of each. Times are medians. The paper's "
-        "figures are Docker's."], [Table(["what", "paper", "here"], rows)])
+        f"{len(pulls.rows)} cold pulls of {len(pulls.functions())} functions, "
+        + (f"{fewest} of each kind" if fewest == most else f"{fewest} to {most} of each kind")
+        + ". Times are medians. The paper's figures are Docker's."], [Table(["what", "paper", "here"], rows)])
 
 
 def _remarks(context):
@@ -160,15 +161,15 @@ def _saved_by(context):
     pulls, tables = context.pulls, []
     rows = []
     for system in pulls.systems():
+        fit = factors.seconds_by_amount([row for row in pulls.rows if row["system"] == system])
+        if fit is None:
+            continue
         for link in pulls.links():
-            fit = factors.seconds_by_amount([row for row in pulls.rows if row["system"] == system and row["link"] == link])
-            if fit is None:
-                continue
             for function in pulls.functions():
                 saving = pulls.time_saving(function, link, system)
                 if saving is None:
                     continue
-                parts = factors.parts_of_saving(fit, *(pulls.shape(function, variant) for variant in VARIANTS))
+                parts = factors.parts_of_saving(fit, *(pulls.row(function, variant, link, system) for variant in VARIANTS))
                 rows.append([_shown(system), link, function, f"{saving.amount:.1f}", f"{sum(parts.values()):.1f}",
                              *(f"{parts[name]:.1f}" for name in factors.AMOUNTS), f"{fit.r2:.3f}"])
     if rows:
@@ -179,8 +180,8 @@ def _saved_by(context):
     return tables and Part("What the saved seconds are made of", [
         "First by measurement alone: what a function saves on loopback is saved on the node (inflate, verify, write, create files) and at "
         "the registry; what it saves beyond that on a link is bytes that need not cross it. Then by a fit with slopes that are not "
-        "negative, of all images of one system on one link: seconds per megabyte transferred, per megabyte "
-        "unpacked, per file, per layer, times what the stages removed."],
+        "negative, of all pulls of one system: seconds per second that the link needs for the bytes, per megabyte transferred (verify, "
+        "inflate), per megabyte unpacked, per file, per layer, times what the stages removed; R² is that of the fit."],
         tables) or None
 
 
