@@ -1,6 +1,6 @@
 #!/bin/bash
-# Paceline from nothing on a fresh Debian 12: installs packages, builds, and pulls an image made on the spot twice from a
-# registry of its own: with a containerd as it is, and with one whose content store is pacelined.
+# Paceline from nothing on a fresh Debian 12: installs packages, builds, and pulls images made on the spot, each twice, from a
+# registry of its own: with a containerd as it is, and with one that uses pacelined. By ctr, and as the kubelet pulls (CRI).
 #
 # usage: sudo packaging/quickstart.sh [--keep]     --keep: leaves the registry, containerd and pacelined running, to try out
 #
@@ -90,7 +90,7 @@ rm "$work/configure.log" "$work/build.log"
 
 read -r registry_port mirror_port < <(free_ports)
 registry=127.0.0.1:$registry_port
-say "docker-registry on $registry, and an image made on the spot"
+say "docker-registry on $registry, and images made on the spot"
 cat > "$work/registry.yml" << YAML
 version: 0.1
 log: {level: warn}
@@ -99,13 +99,17 @@ storage: {filesystem: {rootdirectory: "$work/registry"}}
 YAML
 start registry docker-registry serve "$work/registry.yml"
 await docker-registry curl -fs "http://$registry/v2/"
+# An image of its own for each comparison, so that every pull is cold.
 python - "$registry" << 'PYTHON'
 import sys
 from harness import images, registry
 MIB = images.MIB
-image = images.make_image("the quickstart", sizes=[24 * MIB, 8 * MIB, 4 * MIB, 4 * MIB, 2 * MIB, MIB, MIB])
-for repository in ("demo/direct", "demo/limited"):
-    registry.push(sys.argv[1], image, repository)
+for client in ("ctr", "cri"):
+    for where in ("direct", "limited"):
+        # The kubelet's is more like a function's: small files, too.
+        more = [images.small_files(4000)] if client == "cri" else []
+        image = images.make_image(f"the quickstart by {client}, {where}", sizes=[24 * MIB, 8 * MIB, 4 * MIB, 4 * MIB, 2 * MIB, MIB, MIB], more=more)
+        registry.push(sys.argv[1], image, f"demo/{client}-{where}")
 print(f"        {len(image.layers)} layers, {image.layer_bytes / 1e6:.0f} MB, the largest of them {24 * MIB / 1e6:.0f} MB")
 PYTHON
 # The same registry once more, as a blob store on the internet serves it: so much a second for each connection.
@@ -116,7 +120,8 @@ limited=$(cat "$work/slow_link.log")
 
 # ---- Two containerds ------------------------------------------------------------------------------------------------------
 
-# containerd_config NAME: a private containerd that reads drop-ins of its own, as /etc/containerd/config.toml would.
+# containerd_config NAME [SNAPSHOTTER]: a private containerd that reads drop-ins of its own, as /etc/containerd/config.toml
+# would. SNAPSHOTTER: the kubelet's, if it is not containerd's default.
 containerd_config() {
   mkdir -p "$work/$1/conf.d"
   cat > "$work/$1/config.toml" << TOML
@@ -124,12 +129,16 @@ version = 2
 root = "$work/$1/root"
 state = "$work/$1/state"
 imports = ["$work/$1/conf.d/*.toml"]
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs",
+disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs",
                     "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.devmapper"]
 [grpc]
   address = "$work/$1/containerd.sock"
 [plugins."io.containerd.internal.v1.opt"]
   path = "$work/$1/opt"
+[plugins."io.containerd.grpc.v1.cri".containerd]
+  snapshotter = "${2:-overlayfs}"
+[plugins."io.containerd.grpc.v1.cri".registry]
+  config_path = "$work/$1/certs.d"
 TOML
 }
 
@@ -144,16 +153,22 @@ address = "127.0.0.1:0"
 [registry]
 certs_dirs = ["$work/registry-settings"]
 docker_configs = ["$work/docker.json"]
+[snapshotter]
+enabled = true
+[containerd]
+address = "$work/paceline/containerd.sock"
 TOML
 start pacelined "$bin/pacelined" --config "$work/paceline.toml" --address "$socket" --root "$work/pacelined"
 await pacelined "$bin/paceline" --address "$socket" version
 
-say "$(containerd --version | cut -d' ' -f1,3) twice: as it is, and with packaging/containerd/paceline.toml as a drop-in"
+say "$(containerd --version | cut -d' ' -f1,3) twice: as it is, and with the drop-ins of packaging/containerd"
 containerd_config plain
-containerd_config paceline
-sed "s|/run/paceline/paceline.sock|$socket|" packaging/containerd/paceline.toml > "$work/paceline/conf.d/paceline.toml"
-mkdir -p "$work/certs.d/_default"
-sed "s|127.0.0.1:5151|127.0.0.1:$mirror_port|" packaging/containerd/_default-hosts.toml > "$work/certs.d/_default/hosts.toml"
+containerd_config paceline paceline
+for drop_in in paceline paceline-snapshotter; do
+  sed "s|/run/paceline/paceline.sock|$socket|" packaging/containerd/$drop_in.toml > "$work/paceline/conf.d/$drop_in.toml"
+done
+mkdir -p "$work/paceline/certs.d/_default"
+sed "s|127.0.0.1:5151|127.0.0.1:$mirror_port|" packaging/containerd/_default-hosts.toml > "$work/paceline/certs.d/_default/hosts.toml"
 for name in plain paceline; do
   start "containerd-$name" containerd --config "$work/$name/config.toml"
   await "containerd ($name)" ctr --address "$work/$name/containerd.sock" version
@@ -161,17 +176,27 @@ done
 
 # ---- The pulls ------------------------------------------------------------------------------------------------------------
 
-ctr_plain() { ctr --address "$work/plain/containerd.sock" "$@"; }
 ctr_paceline() { ctr --address "$work/paceline/containerd.sock" "$@"; }
 
-# seconds NAME COMMAND...: how long it took; what it said goes to NAME.log.
-seconds() {
-  local name=$1 from to
-  shift
-  from=$(date +%s%N)
-  "$@" > "$work/$name.log" 2>&1 || { cat "$work/$name.log" >&2; return 1; }
-  to=$(date +%s%N)
-  awk -v ns=$((to - from)) 'BEGIN { printf "%.1f", ns / 1e9 }'
+# pull CLIENT NAME IMAGE: a pull by ctr, or by CRI as the kubelet's, with that containerd; prints the seconds that it took.
+pull() {
+  python - "$1" "$work/$2/containerd.sock" "$3" "$work/$2/certs.d" > "$work/pull.out" 2> "$work/pull.log" << 'PYTHON' || { cat "$work/pull.log" >&2; return 1; }
+import pathlib, subprocess, sys, time
+from harness import cri
+client, socket, image, certs = sys.argv[1:]
+if client == "cri":
+    service = cri.ImageService(socket)
+    service.list()
+    call = lambda: service.pull(image)
+else:
+    hosts = ["--hosts-dir", certs] if pathlib.Path(certs).exists() else []
+    call = lambda: subprocess.run(["ctr", "--address", socket, "images", "pull", "--plain-http", *hosts, image],
+                                  check=True, stdout=subprocess.DEVNULL)
+begin = time.monotonic()
+call()
+print(f"{time.monotonic() - begin:.1f}")
+PYTHON
+  cat "$work/pull.out"
 }
 
 # fetched_layers REPOSITORY: how many layer requests the registry's access log has from containerd, and from pacelined.
@@ -180,39 +205,43 @@ fetched_layers() {
     $6 ~ /^paceline/ { ours++ } $6 !~ /^paceline/ { others++ } END { print others + 0, ours + 0 }'
 }
 
-hosts=(--hosts-dir "$work/certs.d")
-declare -A took requests
-for where in direct limited; do
-  image=$([ $where = direct ] && echo "$registry" || echo "$limited")/demo/$where:latest
-  say "cold pull, $where: containerd alone"
-  took[plain-$where]=$(seconds pull-plain ctr_plain images pull --plain-http "$image")
-  read -r theirs ours < <(fetched_layers demo/$where)
-  requests[plain-$where]="containerd $theirs, pacelined $ours"
-  say "cold pull, $where: through pacelined"
-  took[paceline-$where]=$(seconds pull-paceline ctr_paceline images pull --plain-http "${hosts[@]}" "$image")
-  read -r both ours < <(fetched_layers demo/$where)
-  requests[paceline-$where]="containerd $((both - theirs)), pacelined $ours"
-  # A pull after this one is cold again: the two images share their layers.
-  if [ $where = direct ]; then
-    ctr_plain images remove --sync "$image" > /dev/null
-    ctr_paceline images remove --sync "$image" > /dev/null
-  fi
+declare -A took
+asked_plain="" asked_paceline=""
+for client in ctr cri; do
+  by=$([ $client = ctr ] && echo ctr || echo "the kubelet's way (CRI)")
+  for where in direct limited; do
+    repository=demo/$client-$where
+    image=$([ $where = direct ] && echo "$registry" || echo "$limited")/$repository:latest
+    say "cold pull by $by, $where: containerd alone"
+    took[plain-$client-$where]=$(pull $client plain "$image")
+    read -r theirs ours < <(fetched_layers "$repository")
+    asked_plain="containerd $theirs, pacelined $ours"
+    say "cold pull by $by, $where: through pacelined"
+    took[paceline-$client-$where]=$(pull $client paceline "$image")
+    read -r both ours < <(fetched_layers "$repository")
+    asked_paceline="containerd $((both - theirs)), pacelined $ours"
+  done
 done
 
-say "ctr run $image"
-ctr_paceline run --rm "$image" quickstart-$$ | sed 's/^/        /'
+say "a container of it, from the layers that pacelined unpacked"
+ctr_paceline --namespace k8s.io run --rm --snapshotter paceline "$image" quickstart-$$ | sed 's/^/        /'
 
-row() { printf '  %-34s %22s %30s\n' "$@"; }
+row() { printf '  %-42s %22s %30s\n' "$@"; }
+rows() {
+  row "$2, loopback, no limit" "${took[plain-$1-direct]} s" "${took[paceline-$1-direct]} s"
+  row "$2, $((limit / 1000000)) MB/s for each connection" "${took[plain-$1-limited]} s" "${took[paceline-$1-limited]} s"
+}
 echo
 row "cold pull: fetch, verify, unpack" "containerd alone" "containerd with Paceline"
-row "loopback, no limit" "${took[plain-direct]} s" "${took[paceline-direct]} s"
-row "$((limit / 1000000)) MB/s for each connection" "${took[plain-limited]} s" "${took[paceline-limited]} s"
-row "who asked the registry for blobs" "${requests[plain-limited]}" "${requests[paceline-limited]}"
+rows cri "kubelet"
+rows ctr "ctr"
+row "who asked the registry for blobs" "$asked_plain" "$asked_paceline"
 cat << TEXT
 
-  The last line is counted from docker-registry's own access log, over config and layers of the second pull. On a bare
-  loopback there is little to win but the checks and the unpacking; where each connection is slow or far, one layer over
-  one connection is what a cold pull waits for.
+  The last line is counted from docker-registry's own access log, over config and layers of one pull. Where each connection
+  is slow or far, one layer over one connection is what a cold pull waits for. The kubelet finds the layers unpacked while
+  they arrived (docs/snapshotter.md); ctr of containerd 1.6 unpacks by itself, and on a bare loopback, where there is nothing
+  to win, pays for reading the layers back through containerd.
 
   What the daemon says of it:
 TEXT
@@ -223,7 +252,7 @@ if $keep; then
   cat << TEXT
 Kept running, everything under $work:
     $bin/paceline --address $socket status
-    ctr --address $work/paceline/containerd.sock images pull --plain-http --hosts-dir $work/certs.d $image
+    ctr --address $work/paceline/containerd.sock images pull --plain-http --hosts-dir $work/paceline/certs.d $image
     stop it:  kill ${pids[*]} && sleep 1 && rm -r $work
 TEXT
 else
