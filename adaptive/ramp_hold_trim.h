@@ -42,6 +42,7 @@ class RampHoldTrim final : public StreamController {
   [[nodiscard]] bool standing_queue(bool lossy) const;
   [[nodiscard]] Epoch measure(const Observation& o) const;
   [[nodiscard]] Duration epoch_length(const Observation& o) const;
+  [[nodiscard]] Duration one_epoch(const Observation& o) const;
   [[nodiscard]] Duration hold_epoch() const;
   void set(double streams, const Observation& o);
   void begin_epoch(const Observation& o);
@@ -56,11 +57,13 @@ class RampHoldTrim final : public StreamController {
   Reason raise_ceiling(const Observation& o);
   Reason ramp(const Observation& o, const Epoch& e);
   Reason probe(const Observation& o, const Epoch& e);
+  [[nodiscard]] unsigned filling(double goodput) const;
   void ask(double goodput);
   void ask_again(Asking why, double goodput, const Observation& o);
   [[nodiscard]] double probe_step() const;
   [[nodiscard]] bool all_deliver(const Observation& o) const;
   Reason end_probe(double back, Reason reason, const Observation& o);
+  Reason look_longer();
   Reason hold(const Observation& o, const Epoch& e);
   [[nodiscard]] unsigned trim_floor(const Epoch& e) const;
   Reason trial(const Observation& o, const Epoch& e);
@@ -86,6 +89,7 @@ class RampHoldTrim final : public StreamController {
   std::optional<Time> first_bytes_;
   Time t0_{0}, last_now_{0};
   std::uint64_t b0_ = 0, l0_ = 0, s0_ = 0;
+  unsigned looks_ = 0;  // at what it has measured, that did not suffice
 
   // Ramp: the last two stops (n, goodput); n = 0: none.
   unsigned n1_ = 0, n2_ = 0;
@@ -98,7 +102,8 @@ class RampHoldTrim final : public StreamController {
   Asking why_ = Asking::kFirst;
 
   // Hold and trial.
-  double gh_ = 0;                       // smoothed goodput of the hold, 0 = none
+  double gh_ = 0;                       // mean goodput of the hold, 0 = none
+  unsigned mean_of_ = 0;                // epochs that it is the mean of
   unsigned patience_ = 3;               // epochs without a queue that make it ask
   double unsat_sum_ = 0;                // goodput of the epochs without a queue
   unsigned unsat_ = 0, weak_ = 0;       // epochs without a queue; those of them far below gh_

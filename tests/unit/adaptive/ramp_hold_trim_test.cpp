@@ -360,6 +360,57 @@ TEST(RampHoldTrim, AtTheLimitAConnectionsOwnQueueCostsATrialAndNoMore) {
   EXPECT_GE(static_cast<double>(d.o.bytes), 0.98 * 16 * 0.6 * kMB * seconds_run);
 }
 
+/// Goodput as a receiver sees it in order: a hole holds bytes back, and hands them over a quarter of a second later.
+class LateBytes {
+ public:
+  LateBytes(unsigned seed, double share) : random_(seed), held_(0, share) {}
+  double operator()(double goodput, Time now) {
+    const auto quarter = now / milliseconds(250);
+    if (quarter != quarter_) {
+      released_ = kept_;
+      kept_ = held_(random_);
+      quarter_ = quarter;
+    }
+    return goodput * (1 - kept_ + released_);
+  }
+
+ private:
+  std::mt19937 random_;
+  std::uniform_real_distribution<double> held_;
+  double kept_ = 0, released_ = 0;
+  std::int64_t quarter_ = -1;
+};
+
+TEST(RampHoldTrim, LuckyEpochsOnAFullPathDoNotMakeItCrowded) {
+  for (unsigned seed = 0; seed < 50; ++seed) {
+    Drive d(32);
+    LateBytes late(seed, 0.4);
+    d.goodput = [&](unsigned) { return late(1.17 * kMB, d.o.now); };
+    d.rtt = [](unsigned) { return milliseconds(95); };
+    PathFacts f = facts(35, 500'000'000);
+    f.profile = PathProfile{};
+    f.profile->streams = 14;
+    EXPECT_EQ(d.start(f).streams, 14U);
+    for (int i = 0; i < 6000; ++i) {  // two minutes
+      d.o.out_of_order += 2;          // of about 17 segments a tick
+      d.tick();
+    }
+    EXPECT_LE(d.controller.learned(0).streams, 7U) << "seed " << seed;
+  }
+}
+
+TEST(RampHoldTrim, UnluckyEpochsDoNotHoldCappedConnectionsBack) {
+  for (unsigned seed = 0; seed < 50; ++seed) {
+    Drive d(32);
+    LateBytes late(seed, 0.4);
+    d.goodput = [&](unsigned n) { return late(n * 0.5 * kMB, d.o.now); };
+    d.rtt = [](unsigned) { return milliseconds(95); };
+    d.start(facts(35, 2'000'000'000));
+    d.run(std::chrono::seconds(60));
+    EXPECT_EQ(d.controller.learned(0).streams, 32U) << "seed " << seed;
+  }
+}
+
 TEST(RampHoldTrim, AShortPullIsNotAskedWhoseQueueItIsAtTheLimit) {
   Drive d;
   d.goodput = [](unsigned) { return 1.17 * kMB; };
