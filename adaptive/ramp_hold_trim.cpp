@@ -77,6 +77,7 @@ constexpr Duration kCoolFloor = std::chrono::seconds(1);
 constexpr Duration kRetryAfterMost = std::chrono::minutes(5);
 // A limit of connections makes every raise cost one refusal: rarely, and ever more rarely where raises fail.
 constexpr Duration kRaiseFirst = std::chrono::seconds(3);
+constexpr Duration kRaiseLeast = std::chrono::seconds(1);
 constexpr Duration kRaiseMost = std::chrono::minutes(10);
 
 // Bounds what a caller may hand in, so that sums and products of durations cannot overflow.
@@ -228,7 +229,7 @@ Reason RampHoldTrim::throttle(const Observation& o, std::uint64_t refused) {
     }
     return Reason::kThrottleCooldown;
   }
-  raise_after_ = raised_ ? std::min(kRaiseMost, 2 * raise_after_) : kRaiseFirst;
+  raise_after_ = raised_ ? std::clamp(2 * raise_after_, kRaiseFirst, kRaiseMost) : kRaiseFirst;
   raised_ = false;
   ceiling_ = served;
   throttled_here_ = true;
@@ -250,6 +251,8 @@ unsigned RampHoldTrim::served_at_once(const Observation& o, std::uint64_t refuse
 /// Growth beyond what the host once refused resumes only after lasting success.
 Reason RampHoldTrim::raise_ceiling(const Observation& o) {
   quiet_since_ = o.now;
+  // The last raise was borne, too: whatever refused may have been a burst, of which this is no part.
+  if (raised_) raise_after_ = std::max(kRaiseLeast, raise_after_ / 2);
   raised_ = true;
   ++ceiling_;
   set(n_ + 1.0, o);
@@ -313,8 +316,7 @@ Reason RampHoldTrim::probe(const Observation& o, const Epoch& e) {
     const double gain = e.goodput / probe_g_;
     const double proportional = static_cast<double>(n_) / probe_n_;
     const bool each = gain >= 1 + kProbeShare * (proportional - 1);
-    // Where a queue has stood for long, most likely the path is full: more streams need more than one lucky epoch.
-    const unsigned needed = !each ? kLooks : why_ == Asking::kQueueStands ? kLooks / 2 : 1;
+    const unsigned needed = !each ? kLooks : likely_full() ? kLooks / 2 : 1;
     if (gain >= kGain && looks_ + 1 < needed) return look_longer();
     if (!each) {
       // The first one judges a path that it has only just met: it is soon asked again.
@@ -339,6 +341,12 @@ unsigned RampHoldTrim::filling(double goodput) const {
   if (base_ <= Duration{0}) return limit();
   const double streams = std::ceil(goodput * seconds(base_) / kFirstWindow);
   return static_cast<unsigned>(std::clamp<double>(streams, kPriorStreams, std::max(kPriorStreams, limit())));
+}
+
+/// Whether it takes more than one lucky epoch to believe that more streams bring more: a queue has stood for long, or a
+/// far path was filled by those that there were, and new ones gain in slow start what the others lose.
+bool RampHoldTrim::likely_full() const {
+  return why_ == Asking::kQueueStands || (!near() && probe_n_ >= filling(probe_g_));
 }
 
 /// The next number of streams is compared with this one.

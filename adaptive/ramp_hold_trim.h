@@ -58,6 +58,7 @@ class RampHoldTrim final : public StreamController {
   Reason ramp(const Observation& o, const Epoch& e);
   Reason probe(const Observation& o, const Epoch& e);
   [[nodiscard]] unsigned filling(double goodput) const;
+  [[nodiscard]] bool likely_full() const;
   void ask(double goodput);
   void ask_again(Asking why, double goodput, const Observation& o);
   [[nodiscard]] double probe_step() const;

@@ -12,6 +12,7 @@ from study.systems.paceline import allow_plain_http, forget_blobs, settings_of
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 PATIENCE = 180  # seconds
+MOST_STREAMS = 32  # concurrency.max_streams, where nobody sets it
 
 
 class PullFailed(Exception):

@@ -5,7 +5,7 @@ import time
 from lane import LinkSpec
 
 from ..images import MB, ensure
-from ..node import fresh
+from ..node import MOST_STREAMS, fresh
 from ..place import Place
 from ..records import at_most, figure
 
@@ -15,7 +15,6 @@ LAYERS = 10
 # Link, bytes a layer of the foreground pull, how long the prefetches have the link to themselves.
 CELLS = ((LinkSpec(10, 100), 1 * MB, 3.0), (LinkSpec(200, 35), 10 * MB, 2.0), (LinkSpec(1000, 2), 10 * MB, 0.7))
 MOST = 1.15
-MOST_STREAMS = 16  # concurrency.max_streams
 
 
 def _prime(node, name):

@@ -3,14 +3,13 @@
 from lane import LinkSpec
 
 from ..images import MB, ensure
-from ..node import fresh
+from ..node import MOST_STREAMS, fresh
 from ..place import Place
 from ..records import at_least, at_most, figure, jain
 
 SCENARIO = "many"
 SPEC = LinkSpec(100, 35)
 IMAGES, LAYERS, LAYER_BYTES = 50, 4, MB
-MOST_STREAMS = 16  # concurrency.max_streams
 
 
 class Watch:
