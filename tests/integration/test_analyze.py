@@ -1,7 +1,6 @@
 """`paceline analyze`, `compare`, `calibrate`: every sum against tar and dpkg on an image that dpkg has made."""
 
 import gzip
-import hashlib
 import json
 import os
 import pathlib
@@ -10,7 +9,8 @@ import subprocess
 
 import pytest
 
-from harness.images import OCI, Image, Layer, digest_of
+from harness import layouts
+from harness.images import Layer, digest_of, image_of
 from harness.pacelined import BIN, Pacelined
 from harness.processes import run, wait_until
 from harness.rootfs import RootFs
@@ -23,27 +23,6 @@ TOOL = BIN / "paceline"
 @pytest.fixture(autouse=True)
 def on_one_version(version):
     """containerd has no part in it."""
-
-
-def image_of(name, layers):
-    config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [each.diff_id for each in layers]},
-                         "history": [{"created_by": f"step {number}"} for number in range(len(layers))]}).encode()
-    manifest = json.dumps({
-        "schemaVersion": 2, "mediaType": OCI["manifest"],
-        "config": {"mediaType": OCI["config"], "digest": digest_of(config), "size": len(config)},
-        "layers": [{"mediaType": OCI["layer"], "digest": each.digest, "size": len(each.data)} for each in layers]}).encode()
-    return Image(name, layers, config, [(OCI["manifest"], manifest)], "")
-
-
-def write_layout(image, folder):
-    blobs = folder / "blobs" / "sha256"
-    blobs.mkdir(parents=True)
-    for data in [*image.blobs.values(), image.manifest]:
-        (blobs / hashlib.sha256(data).hexdigest()).write_bytes(data)
-    (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [
-        {"mediaType": OCI["manifest"], "digest": image.digest, "size": len(image.manifest)}]}))
-    return folder
 
 
 class Built:
@@ -70,7 +49,7 @@ class Built:
         self.root.write("app/module.py", b"print(2)\n")
         layers.append(self.root.commit())
         self.image = image_of("built", layers)
-        self.layout = write_layout(self.image, folder / "layout")
+        self.layout = layouts.write(self.image, folder / "layout")
 
     def files(self):
         """Path → (bytes, inode) of what is no folder, as the host sees it."""
@@ -184,7 +163,7 @@ def test_every_kind_of_source_says_the_same(built, registry, pacelined, tmp_path
 
 def test_broken_images_are_said_and_end_with_1(built, tmp_path):
     broken = tmp_path / "broken"
-    write_layout(built.image, broken)
+    layouts.write(built.image, broken)
     blob = broken / "blobs" / "sha256" / built.image.layers[1].digest.split(":")[1]
     blob.write_bytes(blob.read_bytes()[:-500])
     done = analyze(broken, check=False)
@@ -203,7 +182,7 @@ def test_memory_does_not_follow_the_size_of_a_layer(tmp_path):
     pipe = f"set -o pipefail; tar -C {tmp_path} -cf - zeros | tee >(sha256sum > {tmp_path}/sum) | gzip -1 > {tmp_path}/layer.gz"
     run("bash", "-c", pipe, timeout=300)
     diff_id = wait_until(lambda: (tmp_path / "sum").read_text().split(), "the checksum")[0]
-    layout = write_layout(image_of("big", [Layer((tmp_path / "layer.gz").read_bytes(), f"sha256:{diff_id}")]), tmp_path / "layout")
+    layout = layouts.write(image_of("big", [Layer((tmp_path / "layer.gz").read_bytes(), f"sha256:{diff_id}")]), tmp_path / "layout")
     with subprocess.Popen([TOOL, "--address", "/nonexistent.sock", "-o", "json", "analyze", *PATH, layout], stdout=subprocess.PIPE) as child:
         said = json.loads(child.stdout.read())
         _, status, usage = os.wait4(child.pid, 0)

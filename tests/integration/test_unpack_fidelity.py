@@ -4,7 +4,6 @@ and the mounted whole compared entry by entry."""
 import contextlib
 import gzip
 import io
-import json
 import os
 import pathlib
 import subprocess
@@ -15,7 +14,7 @@ import pytest
 
 from harness.containerd import Containerd
 from harness.debian_image import SMALL, DebianImage
-from harness.images import OCI, Image, Layer, digest_of
+from harness.images import Layer, digest_of, image_of
 from harness.processes import run
 from harness.trees import describe, differences
 from harness.versions import ROOT
@@ -147,16 +146,6 @@ def gnu_tar_layers(tmp_path):
                    "usr/lib/x86_64-linux-gnu/perl-base", "usr/share/doc/perl")
     layers.append(Layer(gzip.compress(real, 1, mtime=0), digest_of(real)))
     return layers
-
-
-def image_of(name, layers):
-    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {},
-                         "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]}}).encode()
-    manifest = {"schemaVersion": 2, "mediaType": OCI["manifest"],
-                "config": {"mediaType": OCI["config"], "digest": digest_of(config), "size": len(config)},
-                "layers": [{"mediaType": OCI["layer"] if layer.data[:2] == b"\x1f\x8b" else OCI["layer"].split("+")[0],
-                            "digest": layer.digest, "size": len(layer.data)} for layer in layers]}
-    return Image(name, layers, config, [(OCI["manifest"], json.dumps(manifest).encode())], "")
 
 
 @contextlib.contextmanager

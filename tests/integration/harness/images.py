@@ -109,6 +109,19 @@ def _json(value):
     return json.dumps(value, separators=(",", ":")).encode()
 
 
+def image_of(name, layers):
+    """An image of just these layers, gzipped or not. It runs nothing."""
+    config = _json({"architecture": "amd64", "os": "linux", "config": {},
+                    "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
+                    "history": [{"created_by": f"layer {number}"} for number in range(len(layers))]})
+    manifest = _json({
+        "schemaVersion": 2, "mediaType": OCI["manifest"],
+        "config": {"mediaType": OCI["config"], "digest": digest_of(config), "size": len(config)},
+        "layers": [{"mediaType": OCI["layer"] if layer.data[:2] == b"\x1f\x8b" else OCI["layer"].split("+")[0],
+                    "digest": layer.digest, "size": len(layer.data)} for layer in layers]})
+    return Image(name, layers, config, [(OCI["manifest"], manifest)], "")
+
+
 def small_files(count):
     """A layer of that many files of some bytes: a small blob, and much to unpack."""
     return _layer({f"small/{number // 500}/{number}": b"%d\n" % number for number in range(count)})

@@ -3,8 +3,9 @@
 import statistics
 
 from contention.images import keep
+from harness import layouts
 
-from . import BUILD, layouts
+from . import BUILD
 from .pulls import PullingNode, seconds_of
 from .slim import advised, slim
 from .validate import calibrate, write

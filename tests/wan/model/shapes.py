@@ -5,11 +5,10 @@ import dataclasses
 import functools
 import io
 import gzip
-import json
 import random
 import tarfile
 
-from harness.images import OCI, Image, Layer, digest_of
+from harness.images import Layer, digest_of, image_of
 
 MB = 1_000_000
 POOL = 6 * MB
@@ -99,16 +98,6 @@ def make_layer(part, number, seed):
             tar.addfile(entry, io.BytesIO(content))
     raw = buffer.getvalue()
     return Layer(gzip.compress(raw, compresslevel=6, mtime=0), digest_of(raw))
-
-
-def image_of(name, layers):
-    config = json.dumps({"architecture": "amd64", "os": "linux",
-                         "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]}}).encode()
-    manifest = json.dumps({
-        "schemaVersion": 2, "mediaType": OCI["manifest"],
-        "config": {"mediaType": OCI["config"], "digest": digest_of(config), "size": len(config)},
-        "layers": [{"mediaType": OCI["layer"], "digest": layer.digest, "size": len(layer.data)} for layer in layers]}).encode()
-    return Image(name, layers, config, [(OCI["manifest"], manifest)], "")
 
 
 def make(shape):

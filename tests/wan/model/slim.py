@@ -5,11 +5,10 @@ import io
 import json
 import tarfile
 
-from harness.images import Layer, digest_of
+from harness.images import Layer, digest_of, image_of
 from harness.processes import run
 
 from . import BIN
-from .shapes import image_of
 
 
 def advised(layout, *options):

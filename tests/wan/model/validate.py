@@ -5,9 +5,10 @@ import json
 import statistics
 
 from contention.images import keep
+from harness import layouts
 from harness.processes import run
 
-from . import BIN, BUILD, layouts
+from . import BIN, BUILD
 from .pulls import PullingNode, seconds_of
 from .shapes import make
 

@@ -5,7 +5,7 @@ import hashlib
 import json
 import pathlib
 
-from harness.images import OCI, Image, Layer, digest_of
+from .images import OCI, Image, Layer, digest_of
 
 
 def write(image, folder):
