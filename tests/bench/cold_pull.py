@@ -29,6 +29,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "integration")]
 
+from file_system import FileSystem  # noqa: E402
 from harness import pacelined, versions  # noqa: E402
 from harness.containerd import Containerd  # noqa: E402
 from harness.cri import ImageService  # noqa: E402
@@ -37,7 +38,6 @@ from harness.pacelined import Pacelined  # noqa: E402
 from harness.registry import Registry, push  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
-SIZE = "16G"
 PROMISED = {"1.6": 0.30, "2.": 0.35}  # Of containerd alone, by its version.
 OF_FLOOR = 2.0
 COLUMNS = ["fs", "system", "version", "client", "rep", "seconds", "cpu_seconds", "peak_rss_kib"]
@@ -45,24 +45,6 @@ COLUMNS = ["fs", "system", "version", "client", "rep", "seconds", "cpu_seconds",
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
-
-
-class FileSystem:
-    """A fresh one, mounted; ext4 in a file of the working folder's disk, whatever that has: overlayfs needs no overlay below it."""
-
-    def __init__(self, kind, work):
-        self.kind, self.mount, self.image = kind, work / kind, work / f"{kind}.img"
-        self.mount.mkdir()
-        if kind == "tmpfs":
-            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", self.mount], check=True)
-        else:
-            subprocess.run(["truncate", "--size", SIZE, self.image], check=True)
-            subprocess.run(["mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.image], check=True)
-            subprocess.run(["mount", "-o", "loop", self.image, self.mount], check=True)
-
-    def close(self):
-        subprocess.run(["umount", self.mount], check=False)
-        self.image.unlink(missing_ok=True)
 
 
 def cpu_of(pid):
