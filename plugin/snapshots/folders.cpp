@@ -60,9 +60,11 @@ Result<std::unique_ptr<Folders>> Folders::open(const fs::path& root) {
   return folders;
 }
 
-bool Folders::exists(std::int64_t id) const {
+Result<bool> Folders::exists(std::int64_t id) const {
   struct stat status {};
-  return ::lstat(files(id).c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  if (::lstat(files(id).c_str(), &status) == 0) return S_ISDIR(status.st_mode);
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  return fail(errno_error(errno, "stat " + files(id).string()));
 }
 
 Result<Owner> Folders::owner(std::int64_t id) const {

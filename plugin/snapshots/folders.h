@@ -37,7 +37,7 @@ class Folders {
 
   [[nodiscard]] std::filesystem::path files(std::int64_t id) const { return folder(id) / "fs"; }
   [[nodiscard]] std::filesystem::path work(std::int64_t id) const { return folder(id) / "work"; }
-  [[nodiscard]] bool exists(std::int64_t id) const;
+  [[nodiscard]] Result<bool> exists(std::int64_t id) const;
   /// Who owns the root of the files.
   [[nodiscard]] Result<Owner> owner(std::int64_t id) const;
 

@@ -47,7 +47,9 @@ Status Snapshotter::repair() {
   if (!used) return fail(used.error());
   for (const auto folder : *used) {
     // Only a power loss can take a folder from its row: a process puts the folder first.
-    if (folders_->exists(folder)) continue;
+    const auto there = folders_->exists(folder);
+    if (!there) return fail(there.error());  // A disk that cannot say so has lost nothing yet.
+    if (*there) continue;
     if (auto dropped = drop_without_files(folder); !dropped) return dropped;
   }
   used = table_.folders();

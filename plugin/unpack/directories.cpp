@@ -49,16 +49,20 @@ void Directories::forget() {
 }
 
 void Directories::describe(const std::string& path) {
-  if (implicit_by_path_.empty()) return;
-  const auto found = implicit_by_path_.find(path);
-  if (found != implicit_by_path_.end()) implicit_[found->second].described = true;
+  const auto found = implicit_.find(path);
+  if (found != implicit_.end()) found->second = true;
 }
 
 void Directories::drop_implicit(const std::string& path) {
-  const std::string below = path + "/";
-  std::erase_if(implicit_, [&](const auto& each) { return each.path == path || each.path.starts_with(below); });
-  implicit_by_path_.clear();
-  for (std::size_t i = 0; i < implicit_.size(); ++i) implicit_by_path_.emplace(implicit_[i].path, i);
+  implicit_.erase(path);
+  implicit_.erase(implicit_.lower_bound(path + "/"), implicit_.lower_bound(path + "0"));  // "0" comes after "/".
+}
+
+std::vector<ImplicitDirectory> Directories::implicit() const {
+  std::vector<ImplicitDirectory> all;
+  all.reserve(implicit_.size());
+  for (const auto& [path, described] : implicit_) all.push_back({path, described});
+  return all;
 }
 
 Result<const Directories::Directory*> Directories::resolve(std::string_view path, Missing missing, unsigned& links) {
@@ -92,8 +96,8 @@ Result<const Directories::Directory*> Directories::step(const Directory& parent,
     fd = UniqueFd(open_directory(parent.fd, child));
     if (!fd) return fail(errno_error(errno, "open folder " + printable(real)));
     if (::fchmod(fd.get(), kImplicitMode) != 0) return fail(errno_error(errno, "set mode of " + printable(real)));
-    implicit_by_path_.emplace(real, implicit_.size());
-    implicit_.push_back({real, false});
+    implicit_.emplace(real, false);
+    ++made_;
     return keep(path, std::move(fd), std::move(real));
   }
   if (cause != ELOOP && cause != ENOTDIR) return fail(errno_error(cause, "open folder " + printable(real)));

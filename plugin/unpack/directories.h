@@ -4,7 +4,9 @@
 // to its neighbours costs a lookup in a table. One thread; borrows the root's descriptor for life.
 #pragma once
 
+#include <cstdint>
 #include <list>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -40,7 +42,10 @@ class Directories {
   void describe(const std::string& path);
   /// `path` and all below was removed: forget what was implied there.
   void drop_implicit(const std::string& path);
-  [[nodiscard]] const std::vector<ImplicitDirectory>& implicit() const { return implicit_; }
+  /// Outer ones first.
+  [[nodiscard]] std::vector<ImplicitDirectory> implicit() const;
+  /// How many folders were made that no entry had described by then.
+  [[nodiscard]] std::uint64_t made() const { return made_; }
 
  private:
   enum class Missing { kMake, kFail };
@@ -58,8 +63,8 @@ class Directories {
   Directory root_;
   std::list<Node> nodes_;  // Most recently used first.
   std::unordered_map<std::string_view, std::list<Node>::iterator> by_key_;
-  std::vector<ImplicitDirectory> implicit_;
-  std::unordered_map<std::string, std::size_t> implicit_by_path_;
+  std::map<std::string, bool> implicit_;  // Path → described.
+  std::uint64_t made_ = 0;
 };
 
 }  // namespace paceline::unpack

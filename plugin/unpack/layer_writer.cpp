@@ -307,7 +307,8 @@ Status LayerWriter::finish() {
       return fail(error.context("hard link " + printable(pending.path.full())));
     };
     auto folder = directories_.find(pending.path.folder);
-    if (!folder) continue;  // A later entry took the folder's place.
+    // A later entry took the folder's place, or put a link there: what was in the folder is gone.
+    if (!folder || (*folder)->path != pending.path.folder) continue;
     struct stat info {};
     if (::fstatat((*folder)->fd, pending.path.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
       continue;  // A later entry of that name, which wins.

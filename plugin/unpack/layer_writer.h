@@ -32,6 +32,8 @@ class LayerWriter {
   Status finish();
   /// After finish(): what needs the lower layers.
   Unfinished take_unfinished();
+  /// Folders that entries implied.
+  [[nodiscard]] std::uint64_t folders_made() const { return directories_.made(); }
 
  private:
   using Directory = Directories::Directory;

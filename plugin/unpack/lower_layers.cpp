@@ -8,6 +8,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <list>
 #include <map>
@@ -149,17 +150,31 @@ Result<UniqueFd> find_visible(int layer, const std::string& path, std::span<cons
   return missing();
 }
 
-Status copy_content(int source, int target) {
+Status copy_content(int source, off_t size, int target) {
   const UniqueFd readable(::open(proc_path(source).c_str(), O_RDONLY | O_CLOEXEC));
   if (!readable) return fail(errno_error(errno, "open its target"));
   std::string buffer(kCopyBytes, '\0');
-  for (std::uint64_t offset = 0;;) {
-    auto count = read_at(readable.get(), std::as_writable_bytes(std::span(buffer)), offset);
-    if (!count) return fail(count.error());
-    if (*count == 0) return {};
-    if (auto status = write_at(target, std::as_bytes(std::span(buffer)).first(*count), offset); !status) return status;
-    offset += *count;
+  // Holes stay holes: a sparse file of a few bytes would fill the disk.
+  for (off_t at = 0;;) {
+    const off_t data = ::lseek(readable.get(), at, SEEK_DATA);
+    if (data < 0 && errno == ENXIO) break;
+    if (data < 0) return fail(errno_error(errno, "look for its target's data"));
+    const off_t hole = ::lseek(readable.get(), data, SEEK_HOLE);
+    if (hole < 0) return fail(errno_error(errno, "look for its target's holes"));
+    for (at = data; at < hole;) {
+      const std::size_t most = std::min<std::size_t>(buffer.size(), static_cast<std::size_t>(hole - at));
+      const auto into = std::as_writable_bytes(std::span(buffer)).first(most);
+      auto count = read_at(readable.get(), into, static_cast<std::uint64_t>(at));
+      if (!count) return fail(count.error());
+      if (*count == 0) break;
+      auto status = write_at(target, std::span<const std::byte>(into).first(*count), static_cast<std::uint64_t>(at));
+      if (!status) return status;
+      at += static_cast<off_t>(*count);
+    }
+    if (at < hole) break;  // It ends there.
   }
+  if (::ftruncate(target, size) != 0) return fail(errno_error(errno, "set the size"));
+  return {};
 }
 
 /// A copy of a lower layer's file; its owner, mode and times come from the link's header afterwards.
@@ -175,14 +190,25 @@ Status copy_file(int source, const struct stat& info, int folder, const char* na
   if (!S_ISREG(info.st_mode)) return fail(Code::kInvalidArgument, "its target is neither a file nor a symlink");
   const UniqueFd copy(::openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!copy) return fail(errno_error(errno, "create"));
-  if (auto status = copy_content(source, copy.get()); !status) return status;
+  if (auto status = copy_content(source, info.st_size, copy.get()); !status) return status;
   auto xattrs = read_xattrs(source);
   if (!xattrs) return fail(xattrs.error());
   return set_xattrs({folder, name, copy.get()}, *xattrs, true);
 }
 
-Status finish_link(int layer, const PendingLink& link, std::span<const int> lowers,
-                   std::map<std::string, std::string>& copies) {
+/// By target: the first link, which became a copy of it.
+using Copies = std::map<std::string, const EntryPath*>;
+
+/// Its folder is opened as every other: a path of several components would be resolved by the kernel, out of the layer
+/// where a later entry put a symlink.
+Status link_to(int layer, const EntryPath& copy, int folder, const char* name) {
+  const UniqueFd from = open_in(layer, copy.folder, O_PATH | O_DIRECTORY);
+  if (!from) return fail(errno_error(errno, "open the folder of " + printable(copy.full())));
+  if (::linkat(from.get(), copy.name.c_str(), folder, name, 0) != 0) return fail(errno_error(errno, "link"));
+  return {};
+}
+
+Status finish_link(int layer, const PendingLink& link, std::span<const int> lowers, Copies& copies) {
   const UniqueFd folder = open_in(layer, link.path.folder, O_RDONLY | O_DIRECTORY);
   if (!folder) return fail(errno_error(errno, "open its folder"));
   const char* name = link.path.name.c_str();
@@ -191,13 +217,13 @@ Status finish_link(int layer, const PendingLink& link, std::span<const int> lowe
 
   const auto copied = copies.find(link.target);
   if (copied != copies.end()) {
-    if (::linkat(layer, copied->second.c_str(), folder.get(), name, 0) != 0) return fail(errno_error(errno, "link"));
+    if (auto status = link_to(layer, *copied->second, folder.get(), name); !status) return status;
   } else {
     struct stat info {};
     auto source = find_visible(layer, link.target, lowers, info);
     if (!source) return fail(source.error());
     if (auto status = copy_file(source->get(), info, folder.get(), name); !status) return status;
-    copies.emplace(link.target, link.path.full());
+    copies.emplace(link.target, &link.path);
   }
   if (auto status = describe_link({folder.get(), name}, link.metadata, link.xattrs); !status) return status;
   return set_times({folder.get(), ".", folder.get()}, metadata_of(before));
@@ -206,7 +232,7 @@ Status finish_link(int layer, const PendingLink& link, std::span<const int> lowe
 }  // namespace
 
 Status finish_layer(int layer, const Unfinished& unfinished, std::span<const int> lowers) {
-  std::map<std::string, std::string> copies;  // By target: the first link, which became a copy of it.
+  Copies copies;
   for (const PendingLink& link : unfinished.links) {
     auto status = finish_link(layer, link, lowers, copies);
     if (!status) return fail(status.error().context("hard link " + printable(link.path.full())));

@@ -40,13 +40,14 @@ class YieldingSource final : public LayerSource {
 Result<std::uint64_t> write_entries(LayerStream& stream, LayerWriter& writer, const Limits& limits) {
   TarReader reader(stream);
   TarEntry entry;
+  // What an entry costs is a file; one that implies folders costs as many more.
   for (std::uint64_t entries = 0;; ++entries) {
     auto more = reader.next(entry);
     if (!more) return fail(more.error().context("after " + std::to_string(entries) + " entries"));
     if (!*more) return entries;
-    if (entries == limits.entries) {
-      return fail(Code::kResourceExhausted,
-                  "the layer has more than " + std::to_string(limits.entries) + " entries, the limit");
+    if (entries + writer.folders_made() >= limits.entries) {
+      return fail(Code::kResourceExhausted, "the layer has more than " + std::to_string(limits.entries) +
+                                                " entries and folders that they imply, the limit");
     }
     auto status = writer.apply(entry, reader);
     if (!status) return fail(status.error().context("entry " + printable(entry.header.name)));

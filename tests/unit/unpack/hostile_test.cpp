@@ -89,6 +89,28 @@ TEST(Hostile, HardLinksThatLeadOut) {
   expect_refused(TarWriter().hard_link("x", "never"), "hard link \"x\": its target \"never\" does not exist", bottom);
 }
 
+TEST(Hostile, LaterLinksToACopyDoNotFollowALinkInItsFoldersPlace) {
+  if (!test::is_root()) GTEST_SKIP() << "needs root";
+  Unpacked lower;
+  ASSERT_EQ(lower.unpack(TarWriter().file("etc/passwd", "users").finish()), "");
+  Unpacked out;
+  const std::string outside = out.path("..").lexically_normal().string();
+  ASSERT_EQ(out.unpack(TarWriter()
+                           .folder("etc")
+                           .folder("a")
+                           .hard_link("a/secret", "etc/passwd")
+                           .symlink("a", outside)  // What was in the folder is gone with it.
+                           .hard_link("b/x", "etc/passwd")
+                           .hard_link("b/y", "etc/passwd")
+                           .finish()),
+            "");
+  ASSERT_EQ(out.finish({&lower}), "");
+  EXPECT_EQ(out.content("b/x"), "users");
+  EXPECT_EQ(out.info("b/x").st_ino, out.info("b/y").st_ino);
+  EXPECT_EQ(out.info("b/x").st_nlink, 2U);
+  EXPECT_TRUE(out.nothing_escaped());
+}
+
 TEST(Hostile, WhiteoutsOfNothing) {
   expect_refused(TarWriter().file(".wh.", ""), "entry \".wh.\": it is a whiteout of no file");
   expect_refused(TarWriter().file(".wh..", ""), "entry \".wh..\"");
@@ -139,6 +161,7 @@ TEST(Hostile, MoreThanTheLimits) {
   TarWriter many;
   for (int i = 0; i < 11; ++i) many.file("f" + std::to_string(i), "");
   expect_refused(many, "more than 10 entries", options);
+  expect_refused(TarWriter().file("1/2/3/4/5/6/7/8/9/10/x", "").file("y", ""), "folders that they imply", options);
   options = {};
   options.limits.bytes = 1U << 20U;
   expect_refused(TarWriter().file("f", std::string(2U << 20U, 'x')), "entry \"f\": its files exceed", options);

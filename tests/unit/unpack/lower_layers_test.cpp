@@ -162,5 +162,17 @@ TEST_F(LowerLayers, HardLinksToHiddenFilesAreRefused) {
   EXPECT_NE(finish_with(TarWriter(), TarWriter().hard_link("x", "never")).find(error), std::string::npos);
 }
 
+TEST_F(LowerLayers, ACopyKeepsHoles) {
+  Unpacked bottom;
+  ASSERT_EQ(bottom.unpack(TarWriter().file("disk", "begin").finish()), "");
+  std::filesystem::resize_file(bottom.path("disk"), 64U << 20U);
+  Unpacked top;
+  ASSERT_EQ(top.unpack(TarWriter().hard_link("copy", "disk").finish()), "");
+  ASSERT_EQ(top.finish({&bottom}), "");
+  EXPECT_EQ(top.info("copy").st_size, 64 << 20);
+  EXPECT_LT(top.info("copy").st_blocks * 512, 1 << 20);
+  EXPECT_EQ(top.content("copy").substr(0, 5), "begin");
+}
+
 }  // namespace
 }  // namespace paceline::unpack
