@@ -43,8 +43,9 @@ grpc::Status removed(const Status& outcome) {
 
 class ContentService::Impl final : public Base {
  public:
-  Impl(store::Store& store, pull::FlightTable& flights, const Clock& clock, ReadGate* gate)
+  Impl(store::Store& store, pull::FlightTable& flights, const Clock& clock, ReadGate* gate, ReadTimed timed)
       : gate_(gate),
+        timed_(std::move(timed)),
         backend_{store, flights, active_, trail_, second_tries_, clock},
         control_("content-ctl", 2),
         bulk_("content-io", std::clamp(std::thread::hardware_concurrency(), 2U, 8U)) {}
@@ -88,7 +89,7 @@ class ContentService::Impl final : public Base {
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Read(grpc::CallbackServerContext* context,
                                                    const grpc::ByteBuffer* request) override {
-    return ReadStream::start(backend_.store, bulk_, *request, hold_for(*context));
+    return ReadStream::start(backend_.store, bulk_, *request, hold_for(*context), timed_);
   }
 
   grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext* context, const api::StatusRequest* request,
@@ -191,6 +192,7 @@ class ContentService::Impl final : public Base {
   }
 
   ReadGate* const gate_;
+  const ReadTimed timed_;
   ActiveWrites active_;
   InfoTrail trail_;
   SecondTries second_tries_;
@@ -201,8 +203,9 @@ class ContentService::Impl final : public Base {
   WorkerPool bulk_;
 };
 
-ContentService::ContentService(store::Store& store, pull::FlightTable& flights, const Clock& clock, ReadGate* gate)
-    : impl_(std::make_unique<Impl>(store, flights, clock, gate)) {}
+ContentService::ContentService(store::Store& store, pull::FlightTable& flights, const Clock& clock, ReadGate* gate,
+                               ReadTimed timed)
+    : impl_(std::make_unique<Impl>(store, flights, clock, gate, std::move(timed))) {}
 
 ContentService::~ContentService() = default;
 

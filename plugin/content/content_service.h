@@ -15,6 +15,7 @@
 #include "containerd/services/content/v1/content.grpc.pb.h"
 #include "plugin/base/clock.h"
 #include "plugin/content/read_gate.h"
+#include "plugin/content/read_timed.h"
 #include "plugin/pull/flight_table.h"
 #include "plugin/store/store.h"
 
@@ -22,8 +23,9 @@ namespace paceline::content {
 
 class ContentService {
  public:
-  /// `gate` may be null: then no reader ever waits.
-  ContentService(store::Store& store, pull::FlightTable& flights, const Clock& clock, ReadGate* gate = nullptr);
+  /// `gate` may be null: then no reader ever waits. `timed` may be empty.
+  ContentService(store::Store& store, pull::FlightTable& flights, const Clock& clock, ReadGate* gate = nullptr,
+                 ReadTimed timed = {});
   ~ContentService();
 
   /// Registers the service and lets the server accept messages as large as containerd sends.

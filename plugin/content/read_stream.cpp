@@ -47,9 +47,9 @@ class Header {
 
 }  // namespace
 
-ReadStream* ReadStream::start(store::Store& store, WorkerPool& pool, const grpc::ByteBuffer& request,
-                              const Hold& hold) {
-  const std::shared_ptr<ReadStream> stream(new ReadStream(pool));
+ReadStream* ReadStream::start(store::Store& store, WorkerPool& pool, const grpc::ByteBuffer& request, const Hold& hold,
+                              const ReadTimed& timed) {
+  const std::shared_ptr<ReadStream> stream(new ReadStream(pool, timed));
   stream->self_ = stream;
   stream->begin(store, request, hold);
   return stream.get();
@@ -168,6 +168,11 @@ void ReadStream::OnWriteDone(bool ok) {
   } else {
     finish(grpc::Status::CANCELLED);
   }
+}
+
+void ReadStream::OnDone() {
+  if (timed_) timed_(std::chrono::steady_clock::now() - begun_);
+  const auto last = std::move(self_);
 }
 
 void ReadStream::OnCancel() {

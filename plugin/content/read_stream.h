@@ -10,6 +10,7 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -17,6 +18,7 @@
 
 #include "plugin/base/worker_pool.h"
 #include "plugin/content/messages.h"
+#include "plugin/content/read_timed.h"
 #include "plugin/store/store.h"
 
 namespace paceline::content {
@@ -26,19 +28,20 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
  public:
   /// Whether the blob's reader has to wait; see ReadGate::hold().
   using Hold = std::function<bool(const Digest&, std::function<void()>)>;
-  /// Answers `request`, a ReadContentRequest in wire format. `hold` may be empty.
-  static ReadStream* start(store::Store& store, WorkerPool& pool, const grpc::ByteBuffer& request, const Hold& hold);
+  /// Answers `request`, a ReadContentRequest in wire format. `hold` and `timed` may be empty; `timed` outlives it.
+  static ReadStream* start(store::Store& store, WorkerPool& pool, const grpc::ByteBuffer& request, const Hold& hold,
+                           const ReadTimed& timed);
 
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
-  void OnDone() override { const auto last = std::move(self_); }
+  void OnDone() override;
   /// No detour of OnDone through another thread: none of the reactions waits for anything.
   bool InternalInlineable() override { return true; }
 
  private:
   enum class State { kReading, kWriting, kFinished };
 
-  explicit ReadStream(WorkerPool& pool) : pool_(pool) {}
+  ReadStream(WorkerPool& pool, const ReadTimed& timed) : pool_(pool), timed_(timed) {}
   void begin(store::Store& store, const grpc::ByteBuffer& request, const Hold& hold);
   Status open(store::Store& store, const Digest& digest, const api::ReadContentRequest& request);
   void open_or_finish(store::Store& store, const Digest& digest, const api::ReadContentRequest& request);
@@ -48,6 +51,8 @@ class ReadStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   void finish(const grpc::Status& status);
 
   WorkerPool& pool_;
+  const ReadTimed& timed_;
+  const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   std::shared_ptr<ReadStream> self_;
   std::shared_ptr<const store::OpenBlob> blob_;
   std::uint64_t position_ = 0;  // In the blob, of the next message.

@@ -84,6 +84,13 @@ mirror::ForwardLimits forward_limits(const config::Config& config) {
   return {.stall_bytes = config.fetch.stall_bytes_per_second, .stall_window = config.fetch.stall_window};
 }
 
+content::ReadTimed read_timer(const config::Config& config, metrics::CallTimes& calls) {
+  if (!config.metrics.enabled) return {};
+  return [&calls, method = std::string(content::kReadMethod)](std::chrono::nanoseconds took) {
+    calls.observe(method, std::chrono::duration<double>(took).count());
+  };
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config) {
@@ -181,7 +188,7 @@ Daemon::Daemon(const config::Config& config, UniqueFd lock, std::unique_ptr<Syst
                .version = PACELINE_VERSION}),
       pages_(mirror::Callers(config_.metrics.status_uids), [this] { return status_json(); }),
       upstream_(registries_, *pulls_),
-      content_(*store_, flights_, *clock_, unpacker_.get()),
+      content_(*store_, flights_, *clock_, unpacker_.get(), read_timer(config_, calls_)),
       control_(*pulls_),
       api_(control_, *store_, record_store_.get(), *clock_, PACELINE_VERSION, kept_layers_.get()) {
   if (record_store_) recent_starts_.recall(*record_store_);
@@ -242,7 +249,7 @@ Status Daemon::start_server() {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
   if (config_.metrics.enabled) {
     std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-    interceptors.push_back(calls_.interceptor());
+    interceptors.push_back(calls_.interceptor(content::kReadMethod));
     builder.experimental().SetInterceptorCreators(std::move(interceptors));
   }
   content_.add_to(builder);

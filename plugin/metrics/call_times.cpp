@@ -1,6 +1,7 @@
 #include "plugin/metrics/call_times.h"
 
 #include <chrono>
+#include <utility>
 
 namespace paceline::metrics {
 namespace {
@@ -29,19 +30,22 @@ class CallTimer final : public hooks::Interceptor {
 
 class CallTimers final : public hooks::ServerInterceptorFactoryInterface {
  public:
-  explicit CallTimers(CallTimes& times) : times_(times) {}
+  CallTimers(CallTimes& times, std::string observed_method)
+      : times_(times), observed_method_(std::move(observed_method)) {}
   hooks::Interceptor* CreateServerInterceptor(hooks::ServerRpcInfo* call) override {
+    if (call->method() == observed_method_) return nullptr;
     return new CallTimer(times_, call->method());  // gRPC's to delete.
   }
 
  private:
   CallTimes& times_;
+  const std::string observed_method_;
 };
 
 }  // namespace
 
-std::unique_ptr<hooks::ServerInterceptorFactoryInterface> CallTimes::interceptor() {
-  return std::make_unique<CallTimers>(*this);
+std::unique_ptr<hooks::ServerInterceptorFactoryInterface> CallTimes::interceptor(std::string observed_method) {
+  return std::make_unique<CallTimers>(*this, std::move(observed_method));
 }
 
 void CallTimes::observe(const std::string& method, double seconds) {

@@ -42,7 +42,8 @@ class ContentServiceTest : public ::testing::Test {
     auto store = store::Store::open(options, clock_);
     EXPECT_TRUE(store.has_value());
     store_ = std::move(*store);
-    service_ = std::make_unique<ContentService>(*store_, flights_, clock_);
+    service_ = std::make_unique<ContentService>(*store_, flights_, clock_, nullptr,
+                                                [this](std::chrono::nanoseconds took) { timed_ += took.count() > 0; });
     grpc::ServerBuilder builder;
     const auto address = "unix:" + (dir_.path() / "socket").string();
     builder.AddListeningPort(address, grpc::InsecureServerCredentials());
@@ -145,6 +146,7 @@ class ContentServiceTest : public ::testing::Test {
   SystemClock clock_;
   std::unique_ptr<store::Store> store_;
   pull::FlightTable flights_;
+  std::atomic<unsigned> timed_ = 0;  // Reads.
   std::unique_ptr<ContentService> service_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<api::Content::Stub> stub_;
@@ -192,6 +194,8 @@ TEST_F(ContentServiceTest, ReadsAnyRange) {
   EXPECT_EQ(read(digest, 2'500'001, 1, &data).error_code(), grpc::StatusCode::OUT_OF_RANGE);
   EXPECT_EQ(read(digest_.to_string(), 0, 1, &data).error_code(), grpc::StatusCode::NOT_FOUND);
   EXPECT_EQ(read("x", 0, 1, &data).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  for (int i = 0; i < 500 && timed_ < 8; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(timed_, 8U);
 }
 
 TEST_F(ContentServiceTest, ListsInPagesWithFilters) {

@@ -56,5 +56,24 @@ TEST(CallTimes, AServersCallsAreTimedByMethod) {
   EXPECT_EQ(count, 2U);
 }
 
+TEST(CallTimes, AMethodThatIsObservedByItsServerIsNotTimedTwice) {
+  CallTimes calls;
+  v1::Paceline::Service service;
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.RegisterService(&service);
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(calls.interceptor("/grpc.health.v1.Health/Check"));
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
+  const auto server = builder.BuildAndStart();
+  ASSERT_TRUE(server);
+  const auto channel = grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials());
+  EXPECT_TRUE(ask(channel, "/grpc.health.v1.Health/Check").ok());
+  server->Shutdown();
+  EXPECT_TRUE(calls.series().empty());
+}
+
 }  // namespace
 }  // namespace paceline::metrics
