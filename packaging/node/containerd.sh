@@ -29,12 +29,16 @@ cri_hosts_path() {
 # ask ...: `ctr`, but not for its ten seconds where nobody listens.
 ask() { [ -S "$socket" ] && timeout 10 ctr --address "$socket" --connect-timeout 2s "$@" 2> /dev/null; }
 
-# snapshots_with NAME: how many there are with this snapshotter, in all namespaces; fails where containerd does not run.
+# snapshots_with NAME: how many there are with this snapshotter, in all namespaces; fails where that cannot be known: where
+# containerd does not run, or has some and the snapshotter does not answer for them.
 snapshots_with() {
-  local namespace namespaces count=0
+  local namespace namespaces listed count=0
+  listed=$(ask plugins ls) || return 1
+  if ! grep -qE "^io\.containerd\.snapshotter\.v1 +$1 " <<< "$listed"; then echo 0; return; fi  # Not loaded: nobody uses it.
   namespaces=$(ask namespaces ls -q) || return 1
   for namespace in $namespaces; do
-    count=$((count + $(ask --namespace "$namespace" snapshots --snapshotter "$1" ls | tail -n +2 | wc -l)))
+    listed=$(ask --namespace "$namespace" snapshots --snapshotter "$1" ls) || return 1
+    count=$((count + $(tail -n +2 <<< "$listed" | wc -l)))
   done
   echo "$count"
 }

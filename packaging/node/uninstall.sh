@@ -6,7 +6,8 @@ refuse_what_would_lose_images() {
   $force && return
   if [ -e "$snapshotter_drop_in" ]; then
     snapshots=$(snapshots_with paceline) || die "containerd does not say whether images are held by the snapshotter 'paceline'" \
-      "Start it, or go on with --force: such images have to be pulled again"
+      "It can say so while both run: systemctl start pacelined containerd" \
+      "Or go on with --force: such images have to be pulled again"
     [ "$snapshots" = 0 ] || die "$snapshots snapshots are held by the snapshotter 'paceline'" \
       "Remove the containers and images that use it first, or go on with --force: they have to be made and pulled again"
   fi

@@ -182,6 +182,13 @@ def test_doctor_says_what_is_wrong_and_the_mend(host, version, on_own_port):
     assert code == 1 and findings["daemon"][0] == findings["mirror"][0] == "failed"
 
 
+def pull_with_the_snapshotter(host, version, pushed):
+    # The transfer service would have to be told of the snapshotter; that is left to the user.
+    local = ["--local"] if version.has_transfer_service else []
+    host.ctr("images", "pull", *local, "--plain-http", "--snapshotter", "paceline", "--hosts-dir", "/etc/containerd/certs.d",
+             pushed.reference)
+
+
 def test_the_snapshotter_comes_and_goes_with_it(host, version, on_own_port, push):
     pushed = push()
     on_own_port()
@@ -191,10 +198,7 @@ def test_the_snapshotter_comes_and_goes_with_it(host, version, on_own_port, push
     host.setup("install", "--snapshotter", "--now")
     takes_differs = version.number not in ("1.7.0", "1.7.1", "1.7.2", "1.7.3") and (version.major, version.minor) > (1, 6)
     assert ("/etc/containerd/conf.d/paceline-differ.toml" in host.files()) == takes_differs
-    # The transfer service would have to be told of the snapshotter; that is left to the user.
-    local = ["--local"] if version.has_transfer_service else []
-    host.ctr("images", "pull", *local, "--plain-http", "--snapshotter", "paceline", "--hosts-dir", "/etc/containerd/certs.d",
-             pushed.reference)
+    pull_with_the_snapshotter(host, version, pushed)
     said = host.ctr("run", "--rm", "--snapshotter", "paceline", pushed.reference, "a").stdout
     assert said in ("", pushed.image.output)
     assert host.doctor()[0]["snapshotter"][0] == "ok"
@@ -203,6 +207,28 @@ def test_the_snapshotter_comes_and_goes_with_it(host, version, on_own_port, push
     host.ctr("images", "remove", "--sync", pushed.reference)
     host.setup("uninstall", "--now")
     assert host.files() == untouched
+
+
+@pytest.fixture
+def with_a_snapshot(host, version, on_own_port, push):
+    """Paceline is on with its snapshotter, which holds an image: what was pushed."""
+    pushed = push()
+    on_own_port()
+    host.write("/etc/containerd/config.toml", plain_config(version))
+    host.run("systemctl", "start", "containerd")
+    host.setup("install", "--snapshotter", "--now")
+    pull_with_the_snapshotter(host, version, pushed)
+    return pushed
+
+
+def test_snapshots_that_cannot_be_counted_are_not_taken_for_none(host, with_a_snapshot):
+    installed = host.files()
+    host.run("systemctl", "stop", "pacelined")
+    refused = host.setup("uninstall", "--now", check=False)
+    assert refused.returncode == 1 and "does not say whether" in refused.stderr and "--force" in refused.stderr
+    assert host.files() == installed
+    host.setup("uninstall", "--force")
+    assert "/etc/containerd/conf.d/paceline.toml" not in host.files()
 
 
 REFUSED = {
