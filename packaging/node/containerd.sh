@@ -26,6 +26,29 @@ cri_hosts_path() {
   return 0
 }
 
+# files_read DUMP: what containerd reads, one file a line: $config and its imports, without our drop-ins.
+files_read() {
+  local patterns pattern file
+  [ ! -e "$config" ] || echo "$config"
+  read -ra patterns < <(value "$1" "" imports | tr -d "[]\"'" | tr , ' ') || true
+  for pattern in "${patterns[@]+"${patterns[@]}"}"; do
+    for file in $pattern; do
+      case $file in "$base" | "$config" | "$drop_in" | "$snapshotter_drop_in" | "$differ_drop_in") continue ;; esac
+      [ ! -f "$file" ] || echo "$file"
+    done
+  done
+}
+
+# naming_ours FILE...: lines by which other plugins of containerd's use our snapshotter or differ, as FILE:LINE: TEXT.
+naming_ours() {
+  awk '
+    /^[ \t]*#/ || /^[ \t]*\[/ { next }
+    { said = $0; sub(/[ \t]#.*$/, "", said); sub(/^[ \t]+/, "", said) }
+    said ~ /snapshotter["\047]?[ \t]*=[ \t]*["\047]paceline["\047]/ || said ~ /["\047]paceline-diff["\047]/ {
+      print FILENAME ":" FNR ": " said
+    }' "$@"
+}
+
 # ask ...: `ctr`, but not for its ten seconds where nobody listens.
 ask() { [ -S "$socket" ] && timeout 10 ctr --address "$socket" --connect-timeout 2s "$@" 2> /dev/null; }
 

@@ -1,6 +1,18 @@
 # shellcheck shell=bash
 # paceline uninstall: take out what install put in; with --now restart containerd, then stop the daemon.
 
+# A plugin that asks for a snapshotter or a differ that has gone does not load: without CRI's a node is not ready.
+refuse_what_would_be_missed() {
+  local files named
+  $force && return
+  [ -e "$snapshotter_drop_in" ] || [ -e "$differ_drop_in" ] || return 0
+  mapfile -t files < <(files_read "$before")
+  [ ${#files[@]} -gt 0 ] || return 0
+  mapfile -t named < <(naming_ours "${files[@]}")
+  [ ${#named[@]} = 0 ] || die "containerd is told to use Paceline's snapshotter or differ, and would not load what asks for them:" \
+    "${named[@]}" "Name the former ones there (most often overlayfs, and walking), or go on with --force"
+}
+
 refuse_what_would_lose_images() {
   local kept snapshots
   $force && return
@@ -46,6 +58,7 @@ plan_uninstall() {
 finish_uninstall() { rm -rf "$state"; }
 
 do_uninstall() {
+  refuse_what_would_be_missed
   refuse_what_would_lose_images
   plan_uninstall
   settle

@@ -231,6 +231,30 @@ def test_snapshots_that_cannot_be_counted_are_not_taken_for_none(host, with_a_sn
     assert "/etc/containerd/conf.d/paceline.toml" not in host.files()
 
 
+def test_it_does_not_go_while_the_configuration_names_it(host, version):
+    settings = plain_config(version).replace("\n\n", '\nimports = ["/etc/containerd/conf.d/*.toml"]\n\n', 1)
+    images = "cri.v1.images" if version.major >= 2 else "grpc.v1.cri"
+    table = f'[plugins."io.containerd.{images}"%s]\n' % ("" if version.major >= 2 else ".containerd")
+    more = '[plugins."io.containerd.service.v1.diff-service"]\n  default = [\n    "paceline-diff",  # first\n    "walking",\n  ]\n'
+    host.write("/etc/containerd/config.toml", settings)
+    host.run("systemctl", "start", "containerd")
+    host.setup("install", "--snapshotter")
+    host.write("/etc/containerd/conf.d/other.toml", "version = 2\n" + more)
+    host.write("/etc/containerd/config.toml", settings + table + '  # snapshotter = "paceline"\n  snapshotter = "paceline"\n')
+    installed = host.files()
+    refused = host.setup("uninstall", check=False)
+    assert refused.returncode == 1 and "would not load" in refused.stderr
+    lines = [line.strip() for line in refused.stderr.splitlines() if line.startswith("  /etc")]
+    number = len(settings.splitlines()) + 3
+    assert lines == [f'/etc/containerd/config.toml:{number}: snapshotter = "paceline"',
+                     '/etc/containerd/conf.d/other.toml:4: "paceline-diff",']
+    assert host.files() == installed
+    host.path("/etc/containerd/conf.d/other.toml").unlink()
+    host.write("/etc/containerd/config.toml", settings)
+    host.setup("uninstall")
+    assert "/etc/containerd/conf.d/paceline-snapshotter.toml" not in host.files()
+
+
 REFUSED = {
     "no version": ('disabled_plugins = []\n[grpc]\n  max_recv_message_size = 16777216\n', "version"),
     "not TOML": ("version = 2\n[plugins\n", "does not read"),
