@@ -39,29 +39,37 @@ show() {
   done
 }
 
-# put FILE: at once or not at all.
+# part_of FILE: where it is written. Beside the real file: a link, as configuration management lays them, stays one.
+part_of() { echo "$(readlink -m "$1").paceline-part"; }
+
+# put FILE: at once or not at all. Of a link that is to be removed the link is, and what it means is someone else's.
 put() {
-  local to=$1 part=$1.paceline-part
-  if [ ! -e "$new$to" ]; then
-    rm -f "$to"
-    case $(dirname "$to") in
-      */conf.d | */_default | */containerd.service.d) rmdir --ignore-fail-on-non-empty "$(dirname "$to")" ;;
+  local to part folder
+  if [ ! -e "$new$1" ]; then
+    rm -f "$1"
+    folder=$(dirname "$1")
+    case $folder in
+      */conf.d | */_default | */containerd.service.d) [ -L "$folder" ] || rmdir --ignore-fail-on-non-empty "$folder" ;;
     esac
     return
   fi
+  part=$(part_of "$1")
+  to=${part%.paceline-part}
   mkdir -p "$(dirname "$to")"
   rm -f "$part"
   if [ -e "$to" ]; then cp --preserve=mode,ownership "$to" "$part"; else install -m 0644 /dev/null "$part"; fi
-  cat "$new$to" > "$part"
+  cat "$new$1" > "$part"
   sync "$part"
   mv -f "$part" "$to"
 }
 
 # sweep: what a run that was killed left half written, in the folders on standard input.
 sweep() {
-  local folder
+  local folder link
   while read -r folder; do
-    [ ! -d "$folder" ] || find "$folder" -name '*.paceline-part' -type f -delete
+    [ -d "$folder" ] || continue
+    find "$folder/" -name '*.paceline-part' -type f -delete
+    while read -r link; do rm -f "$(part_of "$link")"; done < <(find "$folder/" -type l)
   done
 }
 

@@ -139,6 +139,25 @@ def test_a_hosts_file_of_the_users_keeps_its_hosts(host, version):
     assert host.read("/etc/containerd/certs.d/_default/hosts.toml") == own
 
 
+def test_links_of_configuration_management_stay_links(host, version):
+    linked = {"/etc/containerd/config.toml": "../../opt/managed/config.toml",
+              "/etc/containerd/certs.d/reg.example/hosts.toml": "../../../../opt/managed/hosts.toml"}
+    host.write("/opt/managed/config.toml", plain_config(version))
+    host.write("/opt/managed/hosts.toml", 'server = "https://reg.example"\n')
+    for link, real in linked.items():
+        host.path(link).parent.mkdir(parents=True, exist_ok=True)
+        host.path(link).symlink_to(real)
+    untouched = host.files()
+    host.setup("install")
+    assert "paceline" in host.read("/opt/managed/config.toml") and "5151" in host.read("/opt/managed/hosts.toml")
+    assert all(str(host.path(link).readlink()) == real for link, real in linked.items())
+    host.write("/opt/managed/config.toml.paceline-part", "left by a run that was killed")
+    host.setup("uninstall")
+    assert host.files() == untouched
+    assert all(host.path(link).is_symlink() for link in linked)
+    assert sorted(file.name for file in host.path("/opt/managed").iterdir()) == ["config.toml", "hosts.toml"]
+
+
 def test_registries_with_a_file_of_their_own_pass_the_mirror_too(host, version):
     own = 'server = "https://reg.example"\n\n[host."https://reg.example"]\n  skip_verify = true\n'
     file = "/etc/containerd/certs.d/reg.example/hosts.toml"
