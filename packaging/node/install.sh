@@ -164,6 +164,8 @@ plan_install() {
 
 # The way back is there before the way forth is taken.
 keep_backup() {
+  keep_old
+  [ ! -d "$state" ] || cp -a "$state" "$work/state"
   install -d -m 0700 "$state"
   if $created; then
     rm -f "$state/config.toml.before"
@@ -180,28 +182,65 @@ keep_backup() {
   sync -f "$state"
 }
 
-roll_back() {
-  say "Going back to how it was."
+# restart_containerd: but not one that runs as it did, since this run has not restarted it yet.
+restart_containerd() {
+  if ! $restarted && has_store "$1" "$plugins_before"; then return; fi
+  systemctl restart containerd
+}
+
+# go_on_without: a node on which Paceline was not on.
+go_on_without() {
   forget_changes
   plan_uninstall
   settle
   apply
   reload_systemd
   systemctl disable pacelined > /dev/null 2>&1 || true
-  systemctl restart containerd || true
+  restart_containerd content || true
   systemctl stop pacelined || true
-  answers content || say "containerd is not well after going back either: see journalctl -u containerd"
+  if answers content; then
+    say "containerd runs without Paceline."
+  else
+    say "containerd is not well after going back either: see journalctl -u containerd"
+  fi
   finish_uninstall
 }
 
+# go_on_as_before: a node on which Paceline was on, and may hold images and be named in config.toml.
+go_on_as_before() {
+  if [ ${#changes[@]} -gt 0 ]; then
+    take_back
+    rm -rf "$state"
+    [ ! -d "$work/state" ] || cp -a "$work/state" "$state"
+    reload_systemd
+  fi
+  if systemctl restart pacelined && restart_containerd paceline && answers paceline; then
+    say "Paceline is on as it was before."
+    return
+  fi
+  say "Paceline does not run as it was before either: see journalctl -u pacelined -u containerd"
+  if (refuse_what_would_be_missed && refuse_what_would_lose_images); then
+    go_on_without
+  else
+    say "It was not switched off therefore. Mend it, or: paceline uninstall --now --force"
+  fi
+}
+
+roll_back() {
+  say "Going back to how it was."
+  if $on_before; then go_on_as_before; else go_on_without; fi
+}
+
 switch_on() {
+  restarted=false  # containerd, by this run.
   if ! systemctl restart pacelined; then
     roll_back
     die "pacelined does not start: see journalctl -u pacelined"
   fi
+  restarted=true
   if ! systemctl restart containerd || ! answers "$store"; then
     roll_back
-    die "containerd did not come up well with Paceline, and runs without it again"
+    die "containerd did not come up well with Paceline: see journalctl -u containerd"
   fi
   say "Paceline is on: containerd $containerd_version has the content store '$store'."
 }

@@ -92,4 +92,7 @@ look_at_the_node() {
   default_import=false
   if grep -q "^imports = .*$drop_ins/\*\.toml" "$before" && ! grep -q '^imports' "$base"; then default_import=true; fi
   plugins_before=$(plugins || true)
+  # Whether containerd runs with Paceline, or is to as soon as it runs.
+  on_before=false
+  if [ -e "$drop_in" ] && ! has_store content "$plugins_before"; then on_before=true; fi
 }

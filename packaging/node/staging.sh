@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # The files as they shall be lie under $new by their full paths; one that is not there is to be removed. $changes names them
-# in the order in which they are put.
+# in the order in which they are put. What they were lies under $old, so that all can be taken back.
 
 new=$work/new
+old=$work/old
 changes=()
 
 # want FILE: the new text of it comes on standard input.
@@ -71,6 +72,28 @@ sweep() {
     find "$folder/" -name '*.paceline-part' -type f -delete
     while read -r link; do rm -f "$(part_of "$link")"; done < <(find "$folder/" -type l)
   done
+}
+
+# keep_old: before $changes are applied.
+keep_old() {
+  local file
+  for file in "${changes[@]+"${changes[@]}"}"; do
+    [ -e "$file" ] || continue
+    mkdir -p "$old$(dirname "$file")"
+    cat "$file" > "$old$file"
+  done
+}
+
+# take_back: what was applied is undone, the last of it first.
+take_back() {
+  local file applied=("${changes[@]}")
+  forget_changes
+  for file in "${applied[@]}"; do
+    [ ! -e "$old$file" ] || want "$file" < "$old$file"
+    changes=("$file" "${changes[@]+"${changes[@]}"}")
+  done
+  settle
+  apply
 }
 
 apply() {

@@ -301,12 +301,49 @@ def test_a_store_of_its_own_would_hide_the_images(host, version, on_own_port):
     assert host.files() == untouched
 
 
-@pytest.mark.parametrize("unit, says", [("pacelined", "pacelined does not start"), ("containerd", "did not come up well")])
-def test_what_does_not_start_leaves_the_node_as_it_was(host, version, on_own_port, push, unit, says):
+@pytest.mark.parametrize("unit, where, says", [
+    ("pacelined", "true", "pacelined does not start"),
+    ("containerd", "test -e /etc/containerd/conf.d/paceline.toml", "did not come up well")], ids=["pacelined", "containerd"])
+def test_what_does_not_start_leaves_the_node_as_it_was(host, version, on_own_port, push, unit, where, says):
     pushed, untouched = node_with_an_image(host, version, on_own_port, push)
-    host.break_unit(unit)
+    host.break_unit(unit, where)
     said = host.setup("install", "--now", check=False)
     assert said.returncode == 1 and says in said.stderr
+    assert host.files() == untouched
+    assert host.content_store() == "content"
+    assert host.run_image(pushed.reference, "a") == pushed.image.output
+
+
+NEW_DROP_IN = "! grep -q older /etc/containerd/conf.d/paceline-snapshotter.toml"
+
+
+@pytest.mark.parametrize("unit, where, says", [
+    ("pacelined", NEW_DROP_IN, "pacelined does not start"), ("containerd", NEW_DROP_IN, "did not come up well"),
+    ("pacelined", "true", "pacelined does not start")], ids=["pacelined", "containerd", "pacelined-for-good"])
+def test_a_change_that_does_not_start_is_taken_back_where_paceline_was_on(host, with_a_snapshot, unit, where, says):
+    drop_in, state = "/etc/containerd/conf.d/paceline-snapshotter.toml", "/var/lib/paceline/node/config.toml.before"
+    host.write(drop_in, host.read(drop_in) + "# an older one's\n")
+    before = (host.files(), host.read(state))
+    host.break_unit(unit, where)
+    said = host.setup("install", "--snapshotter", "--now", check=False)
+    assert said.returncode == 1 and says in said.stderr
+    assert (host.files(), host.read(state)) == before
+    if where == "true":
+        assert "does not say whether images are held" in said.stderr and "not switched off" in said.stdout
+    else:
+        assert host.content_store().startswith(STORE)
+        out = host.ctr("run", "--rm", "--snapshotter", "paceline", with_a_snapshot.reference, "a").stdout
+        assert out in ("", with_a_snapshot.image.output)
+
+
+def test_what_cannot_be_taken_back_is_switched_off_where_nothing_is_lost(host, version, on_own_port, push):
+    pushed, untouched = node_with_an_image(host, version, on_own_port, push)
+    host.setup("install", "--now")
+    drop_in = "/etc/containerd/conf.d/paceline.toml"
+    host.write(drop_in, host.read(drop_in) + "# an older one's\n")
+    host.break_unit("pacelined")
+    said = host.setup("install", "--now", check=False)
+    assert said.returncode == 1 and "pacelined does not start" in said.stderr
     assert host.files() == untouched
     assert host.content_store() == "content"
     assert host.run_image(pushed.reference, "a") == pushed.image.output

@@ -16,17 +16,18 @@ PRIVATE = ("/etc/containerd", "/etc/paceline", "/etc/systemd/system", "/var/lib/
 SYSTEMCTL = """#!/bin/bash
 exec 9>&-
 echo "$*" >> {log}
+broken() {{ [ -e {broken}.$1 ] && sh {broken}.$1; }}
 start() {{
   case $1 in
     pacelined)
-      [ ! -e {broken}.pacelined ] || return 1
+      ! broken pacelined || return 1
       [ -e /run/pacelined.pid ] && kill -0 $(cat /run/pacelined.pid) 2> /dev/null && return
       mkdir -p /run/paceline
       setsid pacelined --log-level debug < /dev/null >> {log}.pacelined 2>&1 & echo $! > /run/pacelined.pid
       for ((i = 0; i < 300; i++)); do paceline version > /dev/null 2>&1 && return; sleep 0.1; done; return 1 ;;
     containerd)
       [ ! -e /etc/systemd/system/containerd.service.d/paceline.conf ] || start pacelined || return 1
-      [ ! -e {broken}.containerd ] || [ ! -e /etc/containerd/conf.d/paceline.toml ] || return 1
+      ! broken containerd || return 1
       setsid containerd --log-level info < /dev/null >> {log}.containerd 2>&1 & echo $! > /run/containerd.pid
       for ((i = 0; i < 300; i++)); do
         kill -0 $! 2> /dev/null || return 1
@@ -101,9 +102,9 @@ class Host:
                     found[folder + "/" + str(file.relative_to(self.path(folder)))] = file.read_text()
         return found
 
-    def break_unit(self, unit):
-        """`pacelined` does not start, or `containerd` does not with Paceline's drop-in."""
-        pathlib.Path(f"{self.broken}.{unit}").touch()
+    def break_unit(self, unit, where="true"):
+        """It does not start where that command, looking at the node, succeeds."""
+        pathlib.Path(f"{self.broken}.{unit}").write_text(where)
 
     def doctor(self):
         """check → (state, found, mend), and the exit code."""
