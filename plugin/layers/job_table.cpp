@@ -30,6 +30,24 @@ bool lies_on(const LayerJob& job, const std::vector<int>& lowers) {
   return below == nullptr;
 }
 
+bool waits_for_lowers(const LayerJob& job) {
+  if (job.unfinished.empty()) return false;
+  for (const auto* lower = job.below.get(); lower != nullptr; lower = lower->below.get()) {
+    if (!lower->resolved()) return true;
+  }
+  return false;
+}
+
+Result<std::vector<int>> lowers_of(const LayerJob& job) {
+  std::vector<int> lowers;
+  if (job.unfinished.empty()) return lowers;
+  for (const auto* lower = job.below.get(); lower != nullptr; lower = lower->below.get()) {
+    if (!lower->has_files()) return fail(Code::kCancelled, "a layer below it could not be unpacked");
+    lowers.push_back(lower->folder.get());
+  }
+  return lowers;
+}
+
 }  // namespace
 
 JobTable::Image JobTable::add(const std::vector<PlannedLayer>& layers, bool foreground, Order order, KeptLayers& kept) {
@@ -76,18 +94,11 @@ JobTable::Job JobTable::find_on(const Digest& blob, const std::vector<int>& lowe
   return nullptr;
 }
 
-JobTable::Job JobTable::next_to_finish() const {
+std::optional<JobTable::ToFinish> JobTable::next_to_finish() const {
   for (const auto& [chain_id, job] : jobs_) {
-    if (job->state != State::kUnpacked) continue;
-    bool waits = false;
-    if (!job->unfinished.empty()) {
-      for (const auto* lower = job->below.get(); lower != nullptr; lower = lower->below.get()) {
-        waits = waits || !lower->resolved();
-      }
-    }
-    if (!waits) return job;
+    if (job->state == State::kUnpacked && !waits_for_lowers(*job)) return ToFinish{job, lowers_of(*job)};
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 std::vector<JobTable::Job> JobTable::take_expired(TimePoint latest) {

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "plugin/base/clock.h"
+#include "plugin/base/result.h"
 #include "plugin/layers/kept_layers.h"
 #include "plugin/layers/layer_job.h"
 
@@ -33,8 +35,13 @@ class JobTable {
   [[nodiscard]] Job find(const std::string& chain_id) const;
   /// Its layer is of that blob, and the layers below it are those folders (open, top first); or null.
   [[nodiscard]] Job find_on(const Digest& blob, const std::vector<int>& lowers) const;
-  /// One that is unpacked, and below which nothing is missing that it waits for; or null.
-  [[nodiscard]] Job next_to_finish() const;
+  /// One that is unpacked, and below which nothing is under way that it waits for.
+  struct ToFinish {
+    Job job;
+    /// Folders of the layers below, top first, if anything is to be taken from them; or why that cannot be.
+    Result<std::vector<int>> lowers;
+  };
+  [[nodiscard]] std::optional<ToFinish> next_to_finish() const;
   /// Forgets the jobs that were resolved before `latest`, and answers them.
   std::vector<Job> take_expired(TimePoint latest);
 

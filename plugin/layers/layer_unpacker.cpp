@@ -146,8 +146,10 @@ void LayerUnpacker::plan(const oci::Manifest& manifest, const Wish& wish) {
   }
   for (const Job& job : image.due) (foreground ? workers_ : background_).post([this, job] { work(job); });
   for (const Job& job : to_keep) {
-    background_.post([this, job] {
+    // Not behind downloads of prefetches: whoever wants a layer that is being moved, or one above it, waits for that.
+    workers_.post([this, job] {
       resolve(job, {});
+      finish_what_can_be();  // Layers above may have waited for it.
       answer_all();
     });
   }
@@ -180,27 +182,16 @@ void LayerUnpacker::work(const Job& job) {
 
 void LayerUnpacker::finish_what_can_be() {
   for (;;) {
-    Job job;
+    std::optional<JobTable::ToFinish> next;
     {
       const std::lock_guard lock(mutex_);
-      job = jobs_.next_to_finish();
-      if (job == nullptr) return;
-      job->state = State::kFinishing;
+      // With the layers below, as they are now: a moment later one may be on its way to the kept ones.
+      next = jobs_.next_to_finish();
+      if (!next) return;
+      next->job->state = State::kFinishing;
     }
-    resolve(job, finish(*job));
+    resolve(next->job, next->lowers ? maker_.finish(*next->job, *next->lowers) : fail(next->lowers.error()));
   }
-}
-
-Status LayerUnpacker::finish(LayerJob& job) {
-  std::vector<int> lowers;
-  if (!job.unfinished.empty()) {
-    const std::lock_guard lock(mutex_);
-    for (const auto* lower = job.below.get(); lower != nullptr; lower = lower->below.get()) {
-      if (!lower->has_files()) return fail(Code::kCancelled, "a layer below it could not be unpacked");
-      lowers.push_back(lower->folder.get());
-    }
-  }
-  return maker_.finish(job, lowers);
 }
 
 void LayerUnpacker::resolve(const Job& job, const Status& outcome) {

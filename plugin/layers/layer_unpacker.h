@@ -104,7 +104,6 @@ class LayerUnpacker final : public pull::PlanListener,
   static bool want_kept(LayerJob& job);
   void work(const Job& job);
   void finish_what_can_be();
-  Status finish(LayerJob& job);
   void resolve(const Job& job, const Status& outcome);
 
   /// Tells everybody who waits for what has come true.

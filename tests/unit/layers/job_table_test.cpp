@@ -1,5 +1,8 @@
 #include "plugin/layers/job_table.h"
 
+#include <fcntl.h>
+
+#include "plugin/base/files.h"
 #include "tests/unit/layers/layers_test.h"
 
 namespace paceline::layers {
@@ -63,6 +66,25 @@ TEST_F(JobTableTest, WhatWasTakenIsLookedForAnew) {
   const auto again = jobs_.add(layers({10}), true, JobTable::Order::kLargestFirst, *kept_);
   EXPECT_NE(again.all[0], image.all[0]);
   EXPECT_EQ(again.due, again.all);
+}
+
+TEST_F(JobTableTest, TheLayersBelowComeWithWhatIsToBeFinished) {
+  const auto image = jobs_.add(layers({10, 20}), true, JobTable::Order::kBottomFirst, *kept_);
+  const auto& bottom = image.all[0];
+  const auto& top = image.all[1];
+  top->unfinished.directories.push_back({"etc", false});
+  top->state = LayerJob::State::kUnpacked;
+  EXPECT_FALSE(jobs_.next_to_finish()) << "the bottom layer is not there yet";
+  bottom->folder = open_file(root(), O_RDONLY | O_DIRECTORY).value();
+  bottom->state = LayerJob::State::kReady;
+  const auto next = jobs_.next_to_finish();
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->job, top);
+  EXPECT_EQ(next->lowers.value(), std::vector<int>{bottom->folder.get()});
+  bottom->state = LayerJob::State::kFinishing;
+  EXPECT_FALSE(jobs_.next_to_finish()) << "it is being moved to the kept ones";
+  bottom->state = LayerJob::State::kFailed;
+  EXPECT_FALSE(jobs_.next_to_finish().value().lowers);
 }
 
 }  // namespace

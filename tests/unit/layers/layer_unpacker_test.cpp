@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <future>
 #include <thread>
 
@@ -45,6 +46,21 @@ class LayerUnpackerTest : public LayersTest {
   void pull(const Image& image) {
     unpacker_->planned(manifest_digest(image), image.manifest);
     EXPECT_FALSE(unpacker_->hold(manifest_digest(image), "k8s.io", [] {}));
+  }
+
+  /// containerd's next step; it waits for the layers.
+  void read_config(const Image& image) {
+    std::promise<void> went;
+    if (unpacker_->hold(image.manifest.config.digest, "k8s.io", [&] { went.set_value(); })) went.get_future().get();
+  }
+
+  /// Until the latest prefetch is planned and that is true of all its layers.
+  template <class Condition>
+  void await_progress(Condition condition) const {
+    for (;; std::this_thread::yield()) {
+      const auto layers = progress_->layers();
+      if (!layers.empty() && std::ranges::all_of(layers, condition)) return;
+    }
   }
 
   /// A prefetch's outcome.
@@ -233,8 +249,7 @@ TEST_F(LayerUnpackerTest, AnImageWhoseBlobsAreAllHereIsUnpackedForTheNextPullToo
   ASSERT_TRUE(layer);
   folders_->remove(layer->files);  // The snapshotter did not take it after all.
   pull(planned);
-  std::promise<void> went;
-  if (unpacker_->hold(planned.manifest.config.digest, "k8s.io", [&] { went.set_value(); })) went.get_future().get();
+  read_config(planned);
   EXPECT_TRUE(request(planned.chain_ids[0]).get());
 }
 
@@ -381,6 +396,36 @@ TEST_F(LayerUnpackerTest, WhatAPullUnpackedIsKeptOnceAPrefetchWantsIt) {
   ASSERT_TRUE(prefetch(planned.manifest).get());
   EXPECT_EQ(kept_->totals().layers, 1U);
   EXPECT_EQ(folders(), 0U);
+}
+
+TEST_F(LayerUnpackerTest, LayersAboveGoOnOnceALayerHasBeenMovedToTheKeptOnes) {
+  const auto lower = image({bottom_});
+  const auto both = image({bottom_, top_});
+  for (const auto& one : {lower, both}) keep(one.config);
+  keep(test::gzip(bottom_));
+  Arrival blob(*store_, flights_, test::gzip(top_));
+  pull(lower);
+  read_config(lower);  // Its layer is on offer.
+  pull(both);
+  auto top = request(both.chain_ids[1]);
+  // Downloads that take all other threads.
+  std::vector<std::string> slow;
+  for (int i = 0; i < 31; ++i) slow.push_back(TarWriter().file("slow" + std::to_string(i), "1").finish());
+  const auto waiting = image(slow);
+  keep(waiting.config);
+  std::vector<std::unique_ptr<Arrival>> arrivals;
+  for (const auto& tar : slow) arrivals.push_back(std::make_unique<Arrival>(*store_, flights_, test::gzip(tar)));
+  pull(waiting);
+  const auto is_begun = [](const auto& layer) { return layer.state == pull::UnpackState::kUnpacking; };
+  const auto others = prefetch(waiting.manifest);
+  await_progress(is_begun);
+
+  auto outcome = prefetch(both.manifest);
+  await_progress(is_begun);  // The bottom layer anew: it is to be moved, for which no thread is free.
+  blob.land();
+  EXPECT_TRUE(top.get());
+  for (const auto& arrival : arrivals) arrival->land();
+  EXPECT_TRUE(outcome.get());
 }
 
 TEST_F(LayerUnpackerTest, DropsTheBlobOfWhatWasTakenIfAsked) {
