@@ -38,12 +38,12 @@ bool waits_for_lowers(const LayerJob& job) {
   return false;
 }
 
-Result<std::vector<int>> lowers_of(const LayerJob& job) {
-  std::vector<int> lowers;
+Result<std::vector<LowerLayer>> lowers_of(const LayerJob& job) {
+  std::vector<LowerLayer> lowers;
   if (job.unfinished.empty()) return lowers;
   for (const auto* lower = job.below.get(); lower != nullptr; lower = lower->below.get()) {
     if (!lower->has_files()) return fail(Code::kCancelled, "a layer below it could not be unpacked");
-    lowers.push_back(lower->folder.get());
+    lowers.push_back({lower, lower->path});
   }
   return lowers;
 }

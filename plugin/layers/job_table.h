@@ -12,6 +12,7 @@
 #include "plugin/base/result.h"
 #include "plugin/layers/kept_layers.h"
 #include "plugin/layers/layer_job.h"
+#include "plugin/layers/lower_layer.h"
 
 namespace paceline::layers {
 
@@ -38,8 +39,8 @@ class JobTable {
   /// One that is unpacked, and below which nothing is under way that it waits for.
   struct ToFinish {
     Job job;
-    /// Folders of the layers below, top first, if anything is to be taken from them; or why that cannot be.
-    Result<std::vector<int>> lowers;
+    /// The layers below, top first, if anything is to be taken from them; or why that cannot be.
+    Result<std::vector<LowerLayer>> lowers;
   };
   [[nodiscard]] std::optional<ToFinish> next_to_finish() const;
   /// Forgets the jobs that were resolved before `latest`, and answers them.

@@ -64,14 +64,14 @@ void KeptLayers::load(const fs::path& path) {
   if (!chain_id || !text) return;
   const auto json = oci::parse_json_object(*text, "description of a kept layer");
   std::error_code error;
-  if (!json || !fs::is_directory(fs::symlink_status(folder(*chain_id), error))) return;
+  if (!json || !fs::is_directory(fs::symlink_status(place(*chain_id), error))) return;
   const auto blob = Digest::parse(json->value("blob", ""));
   if (!blob) return;
   entries_[*chain_id] = {
       *blob, {json->value("bytes", std::int64_t{0}), json->value("inodes", std::int64_t{0})}, clock_.wall()};
 }
 
-fs::path KeptLayers::folder(const Digest& chain_id) const { return root_ / chain_id.hex(); }
+fs::path KeptLayers::place(const Digest& chain_id) const { return root_ / chain_id.hex(); }
 
 fs::path KeptLayers::description(const Digest& chain_id) const { return root_ / (chain_id.hex() + ".json"); }
 
@@ -86,9 +86,9 @@ Result<fs::path> KeptLayers::put(const Digest& chain_id, const Digest& blob, con
   if (auto written = write_file_atomically(description(chain_id), about.dump(), Durability::kPowerLoss); !written) {
     return fail(written.error());
   }
-  const auto place = folder(chain_id);
-  if (::rename(made.c_str(), place.c_str()) != 0) {
-    const auto error = errno_error(errno, "rename " + made.string() + " to " + place.string());
+  const auto target = place(chain_id);
+  if (::rename(made.c_str(), target.c_str()) != 0) {
+    const auto error = errno_error(errno, "rename " + made.string() + " to " + target.string());
     if (!find(chain_id)) forget(chain_id);
     return fail(error);
   }
@@ -96,7 +96,7 @@ Result<fs::path> KeptLayers::put(const Digest& chain_id, const Digest& blob, con
   const std::lock_guard lock(mutex_);
   entries_[chain_id] = {blob, usage, clock_.wall()};
   count();
-  return place;
+  return target;
 }
 
 std::optional<snapshots::UnpackedLayer> KeptLayers::find(const Digest& chain_id) {
@@ -104,14 +104,14 @@ std::optional<snapshots::UnpackedLayer> KeptLayers::find(const Digest& chain_id)
   const auto entry = entries_.find(chain_id);
   if (entry == entries_.end()) return std::nullopt;
   entry->second.used = clock_.wall();
-  return snapshots::UnpackedLayer{folder(chain_id), entry->second.usage};
+  return snapshots::UnpackedLayer{place(chain_id), entry->second.usage};
 }
 
 std::optional<snapshots::UnpackedLayer> KeptLayers::take(const Digest& chain_id) {
   const std::lock_guard lock(mutex_);
   const auto entry = entries_.find(chain_id);
   if (entry == entries_.end()) return std::nullopt;
-  return snapshots::UnpackedLayer{folder(chain_id), drop_entry(entry).usage};
+  return snapshots::UnpackedLayer{place(chain_id), drop_entry(entry).usage};
 }
 
 void KeptLayers::forget(const Digest& chain_id) { (void)::unlink(description(chain_id).c_str()); }
@@ -192,7 +192,13 @@ Status KeptLayers::make_room(std::uint64_t bytes) {
 
 void KeptLayers::remove(const Digest& chain_id) {
   forget(chain_id);  // First: files without it are of no worth, also to the next start.
-  remove_named(fd_.get(), folder(chain_id));
+  // A layer above may be reading: it must be able to tell that it has read less than all.
+  const auto removed = root_ / ("removed-" + std::to_string(next_removed_.fetch_add(1)));
+  if (::rename(place(chain_id).c_str(), removed.c_str()) != 0) {
+    spdlog::warn("{}; the next start removes it", errno_error(errno, "rename " + place(chain_id).string()).message);
+    return;
+  }
+  remove_named(fd_.get(), removed);
 }
 
 }  // namespace paceline::layers

@@ -2,12 +2,14 @@
 //
 //   <root>/<hex of the chain ID>        its files, whole, verified and synced
 //   <root>/<hex of the chain ID>.json   the blob it came from, and what it takes on disk
+//   <root>/removed-<n>                  is being deleted
 //
 // They are no snapshots yet, so that containerd's garbage collection does not see them. They count against the store's
 // quota, and go, least recently used first, where that or the disk asks for room; a pinned image's stay.
 // Thread rule: any thread; find(), take(), usage() touch memory only. Borrows store and clock.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -35,6 +37,8 @@ class KeptLayers {
   [[nodiscard]] std::optional<snapshots::UnpackedLayer> find(const Digest& chain_id);
   /// Gives it away: it is the caller's to rename. forget() is due afterwards.
   std::optional<snapshots::UnpackedLayer> take(const Digest& chain_id);
+  /// Where a layer's files lie if it is kept: whole, for before they are removed they are renamed.
+  [[nodiscard]] std::filesystem::path place(const Digest& chain_id) const;
   /// Removes what describes a layer that has been taken.
   void forget(const Digest& chain_id);
 
@@ -58,7 +62,6 @@ class KeptLayers {
   KeptLayers(std::filesystem::path root, UniqueFd fd, store::Store& store, const Clock& clock)
       : root_(std::move(root)), fd_(std::move(fd)), store_(store), clock_(clock) {}
   void load(const std::filesystem::path& description);
-  [[nodiscard]] std::filesystem::path folder(const Digest& chain_id) const;
   [[nodiscard]] std::filesystem::path description(const Digest& chain_id) const;
   [[nodiscard]] bool may_go(const Entry& entry) const;
   Status make_room(std::uint64_t bytes);
@@ -71,6 +74,7 @@ class KeptLayers {
   const UniqueFd fd_;
   store::Store& store_;
   const Clock& clock_;
+  std::atomic<std::uint64_t> next_removed_{0};
   mutable std::mutex mutex_;
   Entries entries_;
 };

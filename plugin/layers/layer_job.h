@@ -45,9 +45,11 @@ struct LayerJob {
   std::atomic<bool> keep{false};  ///< A prefetch wants it kept until somebody asks.
   TimePoint started_at;           ///< A worker took it.
   TimePoint resolved_at;
-  bool found = false;  ///< A snapshot had it already.
-  bool kept = false;   ///< It lies with the kept layers.
-  Status outcome;      ///< Why it failed, or was not kept.
+  bool found = false;             ///< A snapshot had it already.
+  bool kept = false;              ///< It lies with the kept layers.
+  bool applied = false;           ///< A differ took it, into a folder that others look after.
+  bool rests_on_applied = false;  ///< It was finished from such a one: right for whoever has that below it still.
+  Status outcome;                 ///< Why it failed, or was not kept.
   std::filesystem::path path;
   UniqueFd folder;  ///< Follows the folder when the snapshotter renames it.
   unpack::Unfinished unfinished;

@@ -1,6 +1,7 @@
 #include "plugin/layers/layer_maker.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <utility>
 
@@ -37,6 +38,13 @@ class WatchedSource final : public unpack::LayerSource {
   LayerJob& job_;
   std::uint64_t next_check_ = 0;
 };
+
+bool is_at(const std::filesystem::path& path, int folder) {
+  struct stat there {};
+  struct stat open {};
+  return ::lstat(path.c_str(), &there) == 0 && ::fstat(folder, &open) == 0 && there.st_dev == open.st_dev &&
+         there.st_ino == open.st_ino;
+}
 
 }  // namespace
 
@@ -96,8 +104,10 @@ Status LayerMaker::check_room() {
   return room;
 }
 
-Status LayerMaker::finish(LayerJob& job, const std::vector<int>& lowers) {
-  if (auto done = unpack::finish_layer(job.folder.get(), job.unfinished, lowers); !done) return done;
+Status LayerMaker::finish(LayerJob& job, const std::vector<LowerLayer>& lowers) {
+  std::vector<int> folders;
+  for (const auto& lower : lowers) folders.push_back(lower.job->folder.get());
+  if (auto done = unpack::finish_layer(job.folder.get(), job.unfinished, folders); !done) return done;
   // Counted here, because containerd waits while the snapshotter does it.
   const auto usage = snapshots::disk_usage(job.path);
   if (!usage) return fail(usage.error());
@@ -105,7 +115,21 @@ Status LayerMaker::finish(LayerJob& job, const std::vector<int>& lowers) {
   return {};
 }
 
+// Whoever removes a layer renames its folder first, and what is only on offer stays while a layer above is under way.
+// It is looked for in the order in which it may move; a move to the snapshotter ends before that answers.
+bool LayerMaker::is_whole(const LowerLayer& lower) {
+  const int folder = lower.job->folder.get();
+  const auto& chain_id = lower.job->layer.chain_id;
+  if (is_at(lower.path, folder) || is_at(services_.kept.place(chain_id), folder)) return true;
+  const auto files = services_.snapshotter.files_of_layer(chain_id.to_string());
+  return files && *files && is_at(**files, folder);
+}
+
 void LayerMaker::keep(LayerJob& job) {
+  if (job.rests_on_applied) {
+    job.outcome = fail(Code::kAborted, "its files are not kept: others look after those of a layer below");
+    return;
+  }
   const auto place = services_.kept.put(job.layer.chain_id, job.layer.blob, job.path, *job.usage);
   if (place) {
     job.path = *place;

@@ -12,6 +12,7 @@
 #include "plugin/layers/kept_layers.h"
 #include "plugin/layers/layer_folders.h"
 #include "plugin/layers/layer_job.h"
+#include "plugin/layers/lower_layer.h"
 #include "plugin/pull/flight_table.h"
 #include "plugin/snapshots/snapshotter.h"
 #include "plugin/store/store.h"
@@ -36,8 +37,10 @@ class LayerMaker {
 
   /// Until blob and diffID are right. Sets job.found or job.kept instead where the files are here already.
   Status make(LayerJob& job);
-  /// Takes from `lowers` (folders of the layers below, top first) what the archive left open, and counts.
-  Status finish(LayerJob& job, const std::vector<int>& lowers);
+  /// Takes from `lowers` (top first) what the archive left open, and counts.
+  Status finish(LayerJob& job, const std::vector<LowerLayer>& lowers);
+  /// Whether the files of a lower layer are where nobody has begun to remove them.
+  [[nodiscard]] bool is_whole(const LowerLayer& lower);
   /// Moves what is finished to the kept layers; job.outcome says why not.
   void keep(LayerJob& job);
 

@@ -190,8 +190,24 @@ void LayerUnpacker::finish_what_can_be() {
       if (!next) return;
       next->job->state = State::kFinishing;
     }
-    resolve(next->job, next->lowers ? maker_.finish(*next->job, *next->lowers) : fail(next->lowers.error()));
+    resolve(next->job, next->lowers ? finish(*next->job, *next->lowers) : fail(next->lowers.error()));
   }
+}
+
+Status LayerUnpacker::finish(LayerJob& job, const std::vector<LowerLayer>& lowers) {
+  if (auto done = maker_.finish(job, lowers); !done) return done;
+  // Nothing keeps the files below: evicted or collected meanwhile, they would have looked like a layer that has less.
+  for (const auto& lower : lowers) {
+    const bool whole = maker_.is_whole(lower);
+    const std::lock_guard lock(mutex_);
+    if (lower.job->applied) {
+      job.rests_on_applied = true;
+    } else if (!whole) {
+      return fail(Code::kAborted,
+                  "the files of layer " + lower.job->layer.chain_id.to_string() + " below it were removed meanwhile");
+    }
+  }
+  return {};
 }
 
 void LayerUnpacker::resolve(const Job& job, const Status& outcome) {
@@ -228,10 +244,15 @@ void LayerUnpacker::resolve(const Job& job, const Status& outcome) {
 // ---- who asks for layers
 
 void LayerUnpacker::request(const std::string& chain_id, TimePoint deadline, Answer answer) {
+  ask({chain_id, deadline, std::move(answer), nullptr});
+}
+
+void LayerUnpacker::ask(Request request) {
   std::vector<oci::Manifest> expected;
+  const std::string chain_id = request.chain_id;
   {
     const std::lock_guard lock(mutex_);
-    requests_.push_back({chain_id, deadline, std::move(answer)});
+    requests_.push_back(std::move(request));
     new_request_ = true;
     if (jobs_.find(chain_id) == nullptr && !stop_.stop_requested()) expected = expected_.all();
     if (!expected.empty()) ++plans_under_way_;
@@ -265,8 +286,8 @@ std::optional<ReadyLayer> LayerUnpacker::take(const Digest& blob, const std::vec
   }
   if (job == nullptr) return std::nullopt;
   std::promise<std::optional<snapshots::UnpackedLayer>> promise;
-  request(job->layer.chain_id.to_string(), services_.clock.now() + kApplyPatience,
-          [&promise](std::optional<snapshots::UnpackedLayer> layer) { promise.set_value(std::move(layer)); });
+  ask({job->layer.chain_id.to_string(), services_.clock.now() + kApplyPatience,
+       [&promise](std::optional<snapshots::UnpackedLayer> layer) { promise.set_value(std::move(layer)); }, job});
   const auto layer = promise.get_future().get();
   if (!layer) return std::nullopt;
   return ReadyLayer{layer->files, job->layer.diff_id, job->bytes};
@@ -316,12 +337,13 @@ std::optional<LayerUnpacker::Verdict> LayerUnpacker::judge(Request& request) {
   }
   held_.asked(*job);
   if (!job->resolved()) return std::nullopt;
-  if (job->state != State::kReady) return nothing();
+  if (job->state != State::kReady || (job->rests_on_applied && request.on != job)) return nothing();
   return give(request, *job);
 }
 
 LayerUnpacker::Verdict LayerUnpacker::give(Request& request, LayerJob& job) {
   job.state = State::kTaken;
+  job.applied = request.on != nullptr;
   // Only hidden, unpinned blobs go: what containerd has a record of must stay.
   if (options_.discard_blobs) {
     remover_.post([this, blob = job.layer.blob] { (void)services_.store.evict(blob, store::Eviction::kUnpacked); });

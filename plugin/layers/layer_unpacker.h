@@ -29,6 +29,7 @@
 #include "plugin/layers/layer_folders.h"
 #include "plugin/layers/layer_job.h"
 #include "plugin/layers/layer_maker.h"
+#include "plugin/layers/lower_layer.h"
 #include "plugin/layers/ready_layers.h"
 #include "plugin/pull/flight_table.h"
 #include "plugin/pull/plan_listener.h"
@@ -80,6 +81,7 @@ class LayerUnpacker final : public pull::PlanListener,
     std::string chain_id;
     TimePoint deadline;
     Answer answer;
+    Job on;  ///< A differ's: he has named the folders below that layer. Else null.
   };
   struct Verdict {
     Answer answer;
@@ -104,8 +106,10 @@ class LayerUnpacker final : public pull::PlanListener,
   static bool want_kept(LayerJob& job);
   void work(const Job& job);
   void finish_what_can_be();
+  Status finish(LayerJob& job, const std::vector<LowerLayer>& lowers);
   void resolve(const Job& job, const Status& outcome);
 
+  void ask(Request request);
   /// Tells everybody who waits for what has come true.
   void answer_all();
   [[nodiscard]] std::vector<Verdict> judge_requests();

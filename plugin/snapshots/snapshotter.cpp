@@ -237,24 +237,24 @@ Result<bool> Snapshotter::find_layer_locked(const std::string& chain_id, const s
 
 Status Snapshotter::adopt_layer(const std::string& chain_id, const std::string& parent, const Labels& labels,
                                 const UnpackedLayer& layer) {
+  const auto usage = layer.usage ? Result<Usage>(*layer.usage) : disk_usage(layer.files);
+  if (!usage) {
+    folders_->discard(layer.files);
+    return fail(usage.error());
+  }
+  // From the first rename on: whoever looks for the files and finds them moved waits for the outcome.
+  const std::lock_guard lock(mutex_);
+  const auto there = find_layer_locked(chain_id, parent, labels);
+  if (!there || *there) {
+    folders_->discard(layer.files);  // Unless it failed, another call was faster, with the same layer.
+    return there ? Status() : fail(there.error());
+  }
   const auto made = folders_->wrap(layer.files);
   if (!made) {
     folders_->discard(layer.files);
     return fail(made.error());
   }
-  const auto usage = layer.usage ? Result<Usage>(*layer.usage) : disk_usage(*made / "fs");
-  Status status;
-  if (usage) {
-    const std::lock_guard lock(mutex_);
-    const auto there = find_layer_locked(chain_id, parent, labels);
-    if (there && *there) {
-      folders_->discard(*made);  // Another call was faster, with the same layer.
-      return {};
-    }
-    status = there ? insert_layer(chain_id, parent, labels, *usage, *made) : Status(fail(there.error()));
-  } else {
-    status = fail(usage.error());
-  }
+  auto status = insert_layer(chain_id, parent, labels, *usage, *made);
   if (!status) folders_->discard(*made);
   return status;
 }

@@ -43,7 +43,8 @@ class Snapshotter {
 
   /// Whether a committed snapshot of the layer on that parent is there, or can be had from the same layer on another.
   Result<bool> find_layer(const std::string& chain_id, const std::string& parent, const Labels& labels);
-  /// The files of the layer, if some committed snapshot has them; that snapshot may be removed at any time.
+  /// The files of the layer, if some committed snapshot has them; that snapshot may be removed at any time. Files that
+  /// are being adopted it has already, or not, but they are not in between.
   Result<std::optional<std::filesystem::path>> files_of_layer(const std::string& chain_id);
   /// Makes a committed snapshot of the files, which are the snapshotter's from now on whatever the outcome.
   Status adopt_layer(const std::string& chain_id, const std::string& parent, const Labels& labels,

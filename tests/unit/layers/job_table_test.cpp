@@ -80,7 +80,8 @@ TEST_F(JobTableTest, TheLayersBelowComeWithWhatIsToBeFinished) {
   const auto next = jobs_.next_to_finish();
   ASSERT_TRUE(next);
   EXPECT_EQ(next->job, top);
-  EXPECT_EQ(next->lowers.value(), std::vector<int>{bottom->folder.get()});
+  ASSERT_EQ(next->lowers.value().size(), 1U);
+  EXPECT_EQ(next->lowers.value()[0].job, bottom.get());
   bottom->state = LayerJob::State::kFinishing;
   EXPECT_FALSE(jobs_.next_to_finish()) << "it is being moved to the kept ones";
   bottom->state = LayerJob::State::kFailed;

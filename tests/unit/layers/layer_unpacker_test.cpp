@@ -331,6 +331,60 @@ TEST_F(LayerUnpackerTest, TakesTheLowerLayersOfTheSnapshotter) {
   EXPECT_EQ(folders(), 1U);
 }
 
+TEST_F(LayerUnpackerTest, OffersNothingThatWasFinishedFromLayersEvictedMeanwhile) {
+  const auto lower = image({bottom_});
+  const auto both = image({bottom_, top_});
+  for (const auto& one : {lower, both}) keep(one.config);
+  keep(test::gzip(bottom_));
+  Arrival blob(*store_, flights_, test::gzip(top_));
+  ASSERT_TRUE(prefetch(lower.manifest).get());
+  auto outcome = prefetch(both.manifest);
+  await_progress([](const auto&) { return true; });
+  auto top = request(both.chain_ids[1]);
+  EXPECT_EQ(kept_->evict(std::nullopt).layers, 1U);
+  blob.land();
+  EXPECT_FALSE(top.get()) << "its folder would have got another mode";
+  const auto failed = outcome.get();
+  ASSERT_FALSE(failed);
+  EXPECT_NE(failed.error().message.find("removed meanwhile"), std::string::npos) << failed.error().message;
+}
+
+TEST_F(LayerUnpackerTest, OffersNothingThatWasFinishedFromLayersCollectedMeanwhile) {
+  const auto lower = image({bottom_});
+  const auto both = image({bottom_, top_});
+  for (const auto& one : {lower, both}) keep(one.config);
+  keep(test::gzip(bottom_));
+  Arrival blob(*store_, flights_, test::gzip(top_));
+  pull(lower);
+  const auto name = lower.chain_ids[0].to_string();
+  ASSERT_TRUE(snapshotter_->adopt_layer(name, "", {}, request(lower.chain_ids[0]).get().value()));
+  auto outcome = prefetch(both.manifest);
+  const auto is_there = [](const auto& layer) { return layer.state == pull::UnpackState::kUnpacked; };
+  for (auto layers = progress_->layers(); layers.empty() || !is_there(layers[0]); layers = progress_->layers()) {
+    std::this_thread::yield();
+  }
+  ASSERT_TRUE(snapshotter_->remove(name + "/1"));
+  blob.land();
+  EXPECT_FALSE(outcome.get());
+  EXPECT_FALSE(request(both.chain_ids[1]).get());
+}
+
+TEST_F(LayerUnpackerTest, WhatRestsOnALayerThatADifferTookIsForTheSameDiffer) {
+  const auto planned = image({bottom_, top_});
+  keep(planned.config);
+  keep(test::gzip(bottom_));
+  Arrival blob(*store_, flights_, test::gzip(top_));
+  pull(planned);
+  const auto upper = open_file(root(), O_RDONLY | O_DIRECTORY).value();
+  std::optional<ReadyLayer> bottom;
+  while (!bottom) bottom = unpacker_->take(planned.manifest.layers[0].digest, {}, upper.get());
+  std::filesystem::rename(bottom->files, root() / "moved");
+  blob.land();
+  EXPECT_FALSE(request(planned.chain_ids[1]).get()) << "who knows what has become of the layer below";
+  const auto lower = open_file(root() / "moved", O_RDONLY | O_DIRECTORY).value();
+  EXPECT_TRUE(unpacker_->take(planned.manifest.layers[1].digest, {lower.get()}, upper.get()));
+}
+
 TEST_F(LayerUnpackerTest, WhatAPrefetchUnpackedIsKeptOverARestart) {
   const auto planned = image({bottom_, top_});
   keep(planned.config);
