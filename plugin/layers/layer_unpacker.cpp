@@ -290,7 +290,7 @@ std::optional<ReadyLayer> LayerUnpacker::take(const Digest& blob, const std::vec
        [&promise](std::optional<snapshots::UnpackedLayer> layer) { promise.set_value(std::move(layer)); }, job});
   const auto layer = promise.get_future().get();
   if (!layer) return std::nullopt;
-  return ReadyLayer{layer->files, job->layer.diff_id, job->bytes};
+  return ReadyLayer{layer->files, job->layer.diff_id, job->bytes, layer->taken};
 }
 
 void LayerUnpacker::answer_all() {
@@ -342,14 +342,16 @@ std::optional<LayerUnpacker::Verdict> LayerUnpacker::judge(Request& request) {
 }
 
 LayerUnpacker::Verdict LayerUnpacker::give(Request& request, LayerJob& job) {
-  job.state = State::kTaken;
-  job.applied = request.on != nullptr;
+  auto layer = job.kept ? take_kept(request.chain_id) : snapshots::UnpackedLayer{job.path, job.usage};
+  job.state = layer ? State::kTaken : State::kFailed;  // Or evicted just now.
+  job.applied = layer && request.on != nullptr;
   // Only hidden, unpinned blobs go: what containerd has a record of must stay.
-  if (options_.discard_blobs) {
-    remover_.post([this, blob = job.layer.blob] { (void)services_.store.evict(blob, store::Eviction::kUnpacked); });
+  if (layer && options_.discard_blobs) {
+    layer->taken = [this, blob = job.layer.blob] {
+      remover_.post([this, blob] { (void)services_.store.evict(blob, store::Eviction::kUnpacked); });
+    };
   }
-  if (job.kept) return {std::move(request.answer), take_kept(request.chain_id)};
-  return {std::move(request.answer), snapshots::UnpackedLayer{job.path, job.usage}};
+  return {std::move(request.answer), std::move(layer)};
 }
 
 std::optional<snapshots::UnpackedLayer> LayerUnpacker::take_kept(const std::string& text) {

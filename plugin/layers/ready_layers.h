@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -14,7 +15,8 @@ namespace paceline::layers {
 struct ReadyLayer {
   std::filesystem::path files;  ///< The caller's, to rename or to remove.
   Digest diff_id;
-  std::uint64_t bytes = 0;  ///< Of the uncompressed archive; 0: not known.
+  std::uint64_t bytes = 0;        ///< Of the uncompressed archive; 0: not known.
+  std::function<void()> taken{};  ///< To be called once the files are in their place; may be empty.
 };
 
 class ReadyLayers {

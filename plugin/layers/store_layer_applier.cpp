@@ -99,7 +99,10 @@ std::optional<StoreLayerApplier::Applied> StoreLayerApplier::take_ready(const Di
   const auto layer = ready_->take(blob, folders.borrowed_lowers(), folders.upper.get());
   if (!layer) return std::nullopt;
   // An empty folder gives way to another.
-  if (::rename(layer->files.c_str(), target.upper.c_str()) == 0) return Applied{layer->diff_id, layer->bytes};
+  if (::rename(layer->files.c_str(), target.upper.c_str()) == 0) {
+    if (layer->taken) layer->taken();
+    return Applied{layer->diff_id, layer->bytes};
+  }
   spdlog::warn("layer {}: {}; it is unpacked again", blob.to_string(),
                errno_error(errno, "rename to " + target.upper.string()).message);
   std::error_code error;

@@ -17,7 +17,8 @@ namespace paceline::snapshots {
 /// removed. Whether it would survive a power loss is for its maker to see to.
 struct UnpackedLayer {
   std::filesystem::path files;
-  std::optional<Usage> usage;  ///< As disk_usage() counts; if the maker has not counted, the snapshotter does.
+  std::optional<Usage> usage;     ///< As disk_usage() counts; if the maker has not counted, the snapshotter does.
+  std::function<void()> taken{};  ///< To be called once a snapshot has the files; may be empty.
 };
 
 class LayerProvider {

@@ -237,6 +237,13 @@ Result<bool> Snapshotter::find_layer_locked(const std::string& chain_id, const s
 
 Status Snapshotter::adopt_layer(const std::string& chain_id, const std::string& parent, const Labels& labels,
                                 const UnpackedLayer& layer) {
+  auto status = adopt_files(chain_id, parent, labels, layer);
+  if (status && layer.taken) layer.taken();
+  return status;
+}
+
+Status Snapshotter::adopt_files(const std::string& chain_id, const std::string& parent, const Labels& labels,
+                                const UnpackedLayer& layer) {
   const auto usage = layer.usage ? Result<Usage>(*layer.usage) : disk_usage(layer.files);
   if (!usage) {
     folders_->discard(layer.files);

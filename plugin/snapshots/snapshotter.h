@@ -57,6 +57,8 @@ class Snapshotter {
   Status drop_without_files(FolderId folder);
   Result<std::optional<Owner>> owner_of_files(const NewSnapshot& snapshot);
   Result<bool> find_layer_locked(const std::string& chain_id, const std::string& parent, const Labels& labels);
+  Status adopt_files(const std::string& chain_id, const std::string& parent, const Labels& labels,
+                     const UnpackedLayer& layer);
   Status insert_layer(const std::string& chain_id, const std::string& parent, const Labels& labels, Usage usage,
                       const std::filesystem::path& made);
 

@@ -492,10 +492,27 @@ TEST_F(LayerUnpackerTest, DropsTheBlobOfWhatWasTakenIfAsked) {
   pull(planned);
   const auto layer = request(planned.chain_ids[0]).get();
   ASSERT_TRUE(layer);
+  EXPECT_TRUE(store_->find(blob)) << "nobody has the files yet";
   ASSERT_TRUE(snapshotter_->adopt_layer(planned.chain_ids[0].to_string(), "", {}, *layer));
   EXPECT_EQ(unpacker_->unneeded(planned.manifest), (std::set<Digest>{blob}));
   unpacker_.reset();  // Until all that was posted is done.
   EXPECT_FALSE(store_->find(blob));
+}
+
+TEST_F(LayerUnpackerTest, TheBlobOfALayerThatWasNotTakenStays) {
+  options_.discard_blobs = true;
+  open();
+  const auto planned = image({bottom_, top_});
+  keep(planned.config);
+  const std::vector<Digest> blobs{keep(test::gzip(bottom_)), keep(test::gzip(top_))};
+  ASSERT_TRUE(prefetch(planned.manifest).get());
+  const auto top = request(planned.chain_ids[1]).get();
+  ASSERT_TRUE(top);
+  EXPECT_FALSE(snapshotter_->adopt_layer(planned.chain_ids[1].to_string(), "no such parent", {}, *top));
+  EXPECT_EQ(kept_->evict(std::nullopt).layers, 1U);
+  EXPECT_FALSE(request(planned.chain_ids[0]).get());
+  unpacker_.reset();  // Until all that was posted is done.
+  for (const auto& blob : blobs) EXPECT_TRUE(store_->find(blob));
 }
 
 TEST_F(LayerUnpackerTest, RemovesWhatAnEarlierProcessLeft) {

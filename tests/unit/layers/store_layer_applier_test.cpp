@@ -72,7 +72,8 @@ TEST_F(StoreLayerApplierTest, UnpacksIntoContainerdsOwnMounts) {
 TEST_F(StoreLayerApplierTest, WhatIsUnpackedAlreadyBecomesTheUpperFolder) {
   std::filesystem::create_directories(root() / "ready/etc");
   std::ofstream(root() / "ready/etc/a") << "1";
-  ready_.layer = ReadyLayer{root() / "ready", sha256("tar"), 10240};
+  bool taken = false;
+  ready_.layer = ReadyLayer{root() / "ready", sha256("tar"), 10240, [&] { taken = true; }};
   const auto blob = sha256("a blob that need not be here");
   const auto applied = apply(onto(blob, prepare("bottom", "")));
   ASSERT_TRUE(applied) << applied.error().message;
@@ -81,14 +82,17 @@ TEST_F(StoreLayerApplierTest, WhatIsUnpackedAlreadyBecomesTheUpperFolder) {
   EXPECT_EQ(applied->size(), 10240);
   EXPECT_EQ(content(root() / "snapshots/1/fs/etc/a"), "1");
   EXPECT_FALSE(std::filesystem::exists(root() / "ready"));
+  EXPECT_TRUE(taken);
 }
 
 TEST_F(StoreLayerApplierTest, WhatCannotBeMovedIsUnpackedAgain) {
   const auto bottom = TarWriter().file("a", "1").finish();
-  ready_.layer = ReadyLayer{root() / "gone", sha256("tar"), 1};
+  bool taken = false;
+  ready_.layer = ReadyLayer{root() / "gone", sha256("tar"), 1, [&] { taken = true; }};
   const auto applied = apply(onto(keep(test::gzip(bottom)), prepare("bottom", "")));
   ASSERT_TRUE(applied) << applied.error().message;
   EXPECT_EQ(applied->digest(), sha256(bottom).to_string());
+  EXPECT_FALSE(taken);
 }
 
 TEST_F(StoreLayerApplierTest, LeavesWhatIsNotItsOwnToOthers) {
