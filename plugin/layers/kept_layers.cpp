@@ -77,7 +77,18 @@ fs::path KeptLayers::description(const Digest& chain_id) const { return root_ / 
 
 Result<fs::path> KeptLayers::put(const Digest& chain_id, const Digest& blob, const fs::path& made,
                                  const snapshots::Usage& usage) {
-  if (auto room = make_room(size_of(usage)); !room) return fail(room.error());
+  const std::uint64_t bytes = size_of(usage);
+  if (auto room = reserve(bytes); !room) return fail(room.error());
+  auto moved = move_in(chain_id, blob, made, usage);
+  const std::lock_guard lock(mutex_);
+  reserved_ -= bytes;
+  if (moved) entries_[chain_id] = {blob, usage, clock_.wall()};
+  count();
+  return moved;
+}
+
+Result<fs::path> KeptLayers::move_in(const Digest& chain_id, const Digest& blob, const fs::path& made,
+                                     const snapshots::Usage& usage) {
   // It may wait for long, and nobody would unpack it again after a power loss.
   const auto files = open_file(made, O_RDONLY | O_DIRECTORY);
   if (!files) return fail(files.error());
@@ -86,16 +97,13 @@ Result<fs::path> KeptLayers::put(const Digest& chain_id, const Digest& blob, con
   if (auto written = write_file_atomically(description(chain_id), about.dump(), Durability::kPowerLoss); !written) {
     return fail(written.error());
   }
-  const auto target = place(chain_id);
+  auto target = place(chain_id);
   if (::rename(made.c_str(), target.c_str()) != 0) {
     const auto error = errno_error(errno, "rename " + made.string() + " to " + target.string());
     if (!find(chain_id)) forget(chain_id);
     return fail(error);
   }
   (void)::fsync(fd_.get());
-  const std::lock_guard lock(mutex_);
-  entries_[chain_id] = {blob, usage, clock_.wall()};
-  count();
   return target;
 }
 
@@ -123,11 +131,13 @@ KeptLayers::Entry KeptLayers::drop_entry(Entries::iterator entry) {
   return dropped;
 }
 
-void KeptLayers::count() {
-  std::uint64_t bytes = 0;
+std::uint64_t KeptLayers::counted() const {
+  std::uint64_t bytes = reserved_;
   for (const auto& [chain_id, entry] : entries_) bytes += size_of(entry.usage);
-  store_.set_bytes_elsewhere(bytes);
+  return bytes;
 }
+
+void KeptLayers::count() { store_.set_bytes_elsewhere(counted()); }
 
 KeptLayers::Totals KeptLayers::totals() const {
   const std::lock_guard lock(mutex_);
@@ -178,11 +188,18 @@ bool KeptLayers::evict_oldest() {
   return true;
 }
 
-Status KeptLayers::make_room(std::uint64_t bytes) {
+Status KeptLayers::reserve(std::uint64_t bytes) {
   for (;;) {
     const auto usage = store_.usage();
-    const std::uint64_t used = usage.listed_bytes + usage.hidden_bytes + usage.partial_bytes + totals().bytes;
-    if (usage.quota == 0 || used + bytes <= usage.quota) return {};
+    const std::uint64_t stored = usage.listed_bytes + usage.hidden_bytes + usage.partial_bytes;
+    {
+      const std::lock_guard lock(mutex_);
+      if (usage.quota == 0 || stored + counted() + bytes <= usage.quota) {
+        reserved_ += bytes;
+        count();
+        return {};
+      }
+    }
     if (evict_oldest()) continue;
     return fail(Code::kResourceExhausted, "no room for " + format_bytes(bytes) +
                                               " of unpacked files within the quota of " + format_bytes(usage.quota) +

@@ -64,9 +64,14 @@ class KeptLayers {
   void load(const std::filesystem::path& description);
   [[nodiscard]] std::filesystem::path description(const Digest& chain_id) const;
   [[nodiscard]] bool may_go(const Entry& entry) const;
-  Status make_room(std::uint64_t bytes);
+  /// Makes room within the quota and takes it, so that layers that come at once cannot pass the quota together.
+  Status reserve(std::uint64_t bytes);
+  Result<std::filesystem::path> move_in(const Digest& chain_id, const Digest& blob, const std::filesystem::path& made,
+                                        const snapshots::Usage& usage);
   /// Takes it from the table under the lock, and tells the store of the new sum.
   Entry drop_entry(Entries::iterator entry);
+  /// With what is reserved. Under the mutex, as count().
+  [[nodiscard]] std::uint64_t counted() const;
   void count();
   void remove(const Digest& chain_id);
 
@@ -77,6 +82,7 @@ class KeptLayers {
   std::atomic<std::uint64_t> next_removed_{0};
   mutable std::mutex mutex_;
   Entries entries_;
+  std::uint64_t reserved_ = 0;  // For layers that are being moved here.
 };
 
 }  // namespace paceline::layers

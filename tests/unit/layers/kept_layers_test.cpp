@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <future>
+#include <vector>
+
 #include "tests/unit/layers/layers_test.h"
 
 namespace paceline::layers {
@@ -13,6 +17,12 @@ class KeptLayersTest : public LayersTest {
  protected:
   KeptLayersTest() { open(); }
   void open() { kept_ = KeptLayers::open(folder(), *store_, clock_).value(); }
+  void open(std::uint64_t quota) {
+    kept_.reset();
+    store_.reset();
+    store_ = store::Store::open({.content = dir_.path() / "content", .quota = quota, .free_floor = 0}, clock_).value();
+    open();
+  }
   [[nodiscard]] fs::path folder() const { return root() / "prefetched"; }
   [[nodiscard]] std::size_t entries() const {
     const auto items = fs::directory_iterator(folder());
@@ -73,10 +83,7 @@ TEST_F(KeptLayersTest, DropsTheLayersOfABlobButNoPinnedOnes) {
 }
 
 TEST_F(KeptLayersTest, CountsAgainstTheQuota) {
-  kept_.reset();
-  store_.reset();
-  store_ = store::Store::open({.content = dir_.path() / "content", .quota = 2500, .free_floor = 0}, clock_).value();
-  open();
+  open(2500);
   ASSERT_TRUE(put("a"));
   ASSERT_TRUE(put("b"));
   EXPECT_FALSE(store_->put_hidden(sha256(std::string(600, 'x')), std::string(600, 'x'), store::Purpose::kPrefetch));
@@ -87,6 +94,32 @@ TEST_F(KeptLayersTest, CountsAgainstTheQuota) {
   const auto refused = put("d", 3000);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
+}
+
+TEST_F(KeptLayersTest, LayersThatComeAtOnceDoNotPassTheQuotaTogether) {
+  open(10'000);
+  // Pinned, so that none makes room for another.
+  std::vector<Digest> blobs;
+  std::vector<std::string> names;
+  for (int i = 0; i < 8; ++i) {
+    names.push_back(std::to_string(i));
+    blobs.push_back(keep("blob of " + names.back()));
+  }
+  ASSERT_TRUE(store_->pin("image", blobs));
+  std::vector<std::future<bool>> puts;
+  for (const auto& name : names) {
+    puts.push_back(std::async(std::launch::async, [this, name] { return put(name, 6000).has_value(); }));
+  }
+  EXPECT_EQ(std::ranges::count_if(puts, [](auto& put) { return put.get(); }), 1);
+  EXPECT_EQ(kept_->totals().bytes, 6000U);
+}
+
+TEST_F(KeptLayersTest, WhatCouldNotBeMovedTakesNoRoom) {
+  open(2500);
+  EXPECT_FALSE(kept_->put(sha256("a"), blob("a"), root() / "nowhere", {2000, 3}));
+  EXPECT_TRUE(put("b", 2000));
+  EXPECT_TRUE(kept_->evict_oldest());
+  EXPECT_TRUE(store_->put_hidden(sha256(std::string(2000, 'x')), std::string(2000, 'x'), store::Purpose::kPrefetch));
 }
 
 }  // namespace
