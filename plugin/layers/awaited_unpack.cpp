@@ -31,6 +31,14 @@ std::vector<pull::LayerProgress> AwaitedUnpack::layers() const {
   return all;
 }
 
+std::set<Digest> AwaitedUnpack::layers_with(const LayerJob& job) const {
+  const std::lock_guard lock(mutex_);
+  std::set<Digest> layers;
+  const bool has = std::ranges::any_of(jobs_, [&](const auto& one) { return one.get() == &job; });
+  for (const auto& one : has ? jobs_ : Jobs()) layers.insert(one->layer.chain_id);
+  return layers;
+}
+
 void AwaitedUnpack::planned(Jobs jobs, const Status& outcome) {
   const std::lock_guard lock(mutex_);
   jobs_ = std::move(jobs);

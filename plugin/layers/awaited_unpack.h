@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <mutex>
+#include <set>
 #include <vector>
 
 #include "plugin/layers/layer_job.h"
@@ -18,6 +19,8 @@ class AwaitedUnpack final : public pull::UnpackProgress {
   explicit AwaitedUnpack(pull::PlanListener::Unpacked done) : done_(std::move(done)) {}
 
   [[nodiscard]] std::vector<pull::LayerProgress> layers() const override;
+  /// The chain IDs of all layers, if the job is one of them.
+  [[nodiscard]] std::set<Digest> layers_with(const LayerJob& job) const;
   /// Not ok: there is no plan, and there are no jobs.
   void planned(Jobs jobs, const Status& outcome);
   /// Whether all layers are resolved; then end() is due.

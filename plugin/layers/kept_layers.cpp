@@ -76,9 +76,9 @@ fs::path KeptLayers::place(const Digest& chain_id) const { return root_ / chain_
 fs::path KeptLayers::description(const Digest& chain_id) const { return root_ / (chain_id.hex() + ".json"); }
 
 Result<fs::path> KeptLayers::put(const Digest& chain_id, const Digest& blob, const fs::path& made,
-                                 const snapshots::Usage& usage) {
+                                 const snapshots::Usage& usage, const std::set<Digest>& spared) {
   const std::uint64_t bytes = size_of(usage);
-  if (auto room = reserve(bytes); !room) return fail(room.error());
+  if (auto room = reserve(bytes, spared); !room) return fail(room.error());
   auto moved = move_in(chain_id, blob, made, usage);
   const std::lock_guard lock(mutex_);
   reserved_ -= bytes;
@@ -149,9 +149,9 @@ KeptLayers::Totals KeptLayers::totals() const {
   return totals;
 }
 
-bool KeptLayers::may_go(const Entry& entry) const {
-  const auto blob = store_.find(entry.blob);
-  return !blob || !blob->pinned;
+bool KeptLayers::may_go(const Entries::value_type& entry, const std::set<Digest>& spared) const {
+  const auto blob = store_.find(entry.second.blob);
+  return !spared.contains(entry.first) && (!blob || !blob->pinned);
 }
 
 KeptLayers::Totals KeptLayers::evict(const std::optional<Digest>& blob) {
@@ -161,7 +161,7 @@ KeptLayers::Totals KeptLayers::evict(const std::optional<Digest>& blob) {
     const std::lock_guard lock(mutex_);
     for (auto it = entries_.begin(); it != entries_.end();) {
       const auto entry = it++;
-      if ((blob && entry->second.blob != *blob) || !may_go(entry->second)) continue;
+      if ((blob && entry->second.blob != *blob) || !may_go(*entry, {})) continue;
       dropped.push_back(entry->first);
       ++totals.layers;
       totals.bytes += size_of(drop_entry(entry).usage);
@@ -171,13 +171,13 @@ KeptLayers::Totals KeptLayers::evict(const std::optional<Digest>& blob) {
   return totals;
 }
 
-bool KeptLayers::evict_oldest() {
+bool KeptLayers::evict_oldest(const std::set<Digest>& spared) {
   std::optional<Digest> oldest;
   {
     const std::lock_guard lock(mutex_);
     auto found = entries_.end();
     for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-      if (may_go(it->second) && (found == entries_.end() || it->second.used < found->second.used)) found = it;
+      if (may_go(*it, spared) && (found == entries_.end() || it->second.used < found->second.used)) found = it;
     }
     if (found == entries_.end()) return false;
     oldest = found->first;
@@ -188,19 +188,24 @@ bool KeptLayers::evict_oldest() {
   return true;
 }
 
-Status KeptLayers::reserve(std::uint64_t bytes) {
+Status KeptLayers::reserve(std::uint64_t bytes, const std::set<Digest>& spared) {
   for (;;) {
     const auto usage = store_.usage();
     const std::uint64_t stored = usage.listed_bytes + usage.hidden_bytes + usage.partial_bytes;
+    bool enough = false;
     {
       const std::lock_guard lock(mutex_);
-      if (usage.quota == 0 || stored + counted() + bytes <= usage.quota) {
+      const std::uint64_t needed = stored + counted() + bytes;
+      if (usage.quota == 0 || needed <= usage.quota) {
         reserved_ += bytes;
         count();
         return {};
       }
+      std::uint64_t possible = 0;
+      for (const auto& entry : entries_) possible += may_go(entry, spared) ? size_of(entry.second.usage) : 0;
+      enough = needed - possible <= usage.quota;
     }
-    if (evict_oldest()) continue;
+    if (enough && evict_oldest(spared)) continue;
     return fail(Code::kResourceExhausted, "no room for " + format_bytes(bytes) +
                                               " of unpacked files within the quota of " + format_bytes(usage.quota) +
                                               " (store.quota)");

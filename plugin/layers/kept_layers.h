@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 
 #include "plugin/base/clock.h"
 #include "plugin/base/digest.h"
@@ -31,9 +32,10 @@ class KeptLayers {
   static Result<std::unique_ptr<KeptLayers>> open(const std::filesystem::path& root, store::Store& store,
                                                   const Clock& clock);
 
-  /// Moves the folder here, on the same file system, and answers where it is. kResourceExhausted: the quota.
+  /// Moves the folder here, on the same file system, and answers where it is. kResourceExhausted: the quota, and
+  /// nothing has gone for it. `spared`: chain IDs of layers that are not to make room.
   Result<std::filesystem::path> put(const Digest& chain_id, const Digest& blob, const std::filesystem::path& folder,
-                                    const snapshots::Usage& usage);
+                                    const snapshots::Usage& usage, const std::set<Digest>& spared = {});
   [[nodiscard]] std::optional<snapshots::UnpackedLayer> find(const Digest& chain_id);
   /// Gives it away: it is the caller's to rename. forget() is due afterwards.
   std::optional<snapshots::UnpackedLayer> take(const Digest& chain_id);
@@ -49,7 +51,7 @@ class KeptLayers {
   /// Drops the layers of the blob, or of all blobs; pinned ones stay. Answers what was dropped.
   Totals evict(const std::optional<Digest>& blob);
   /// Drops the one that was not used for the longest time; false when there is none that may go.
-  bool evict_oldest();
+  bool evict_oldest(const std::set<Digest>& spared = {});
 
  private:
   struct Entry {
@@ -63,9 +65,9 @@ class KeptLayers {
       : root_(std::move(root)), fd_(std::move(fd)), store_(store), clock_(clock) {}
   void load(const std::filesystem::path& description);
   [[nodiscard]] std::filesystem::path description(const Digest& chain_id) const;
-  [[nodiscard]] bool may_go(const Entry& entry) const;
+  [[nodiscard]] bool may_go(const Entries::value_type& entry, const std::set<Digest>& spared) const;
   /// Makes room within the quota and takes it, so that layers that come at once cannot pass the quota together.
-  Status reserve(std::uint64_t bytes);
+  Status reserve(std::uint64_t bytes, const std::set<Digest>& spared);
   Result<std::filesystem::path> move_in(const Digest& chain_id, const Digest& blob, const std::filesystem::path& made,
                                         const snapshots::Usage& usage);
   /// Takes it from the table under the lock, and tells the store of the new sum.

@@ -48,11 +48,11 @@ bool is_at(const std::filesystem::path& path, int folder) {
 
 }  // namespace
 
-Status LayerMaker::make(LayerJob& job) {
+Status LayerMaker::make(LayerJob& job, const std::set<Digest>& spared) {
   if (stop_.stop_requested()) return fail(Code::kCancelled, "the daemon is stopping");
   if (auto looked = find_in_snapshotter(job); !looked || job.found) return looked;
   if (auto looked = find_kept(job); !looked || job.kept) return looked;
-  if (auto room = check_room(); !room) return room;
+  if (auto room = check_room(spared); !room) return room;
   auto source = GrowingSource::open(services_.store, services_.flights, job.layer.blob, stop_);
   if (!source) return fail(source.error());
   auto folder = services_.folders.make();
@@ -98,9 +98,9 @@ Status LayerMaker::find_kept(LayerJob& job) {
   return {};
 }
 
-Status LayerMaker::check_room() {
+Status LayerMaker::check_room(const std::set<Digest>& spared) {
   auto room = services_.folders.check_room();
-  while (!room && services_.kept.evict_oldest()) room = services_.folders.check_room();
+  while (!room && services_.kept.evict_oldest(spared)) room = services_.folders.check_room();
   return room;
 }
 
@@ -125,12 +125,12 @@ bool LayerMaker::is_whole(const LowerLayer& lower) {
   return files && *files && is_at(**files, folder);
 }
 
-void LayerMaker::keep(LayerJob& job) {
+void LayerMaker::keep(LayerJob& job, const std::set<Digest>& spared) {
   if (job.rests_on_applied) {
     job.outcome = fail(Code::kAborted, "its files are not kept: others look after those of a layer below");
     return;
   }
-  const auto place = services_.kept.put(job.layer.chain_id, job.layer.blob, job.path, *job.usage);
+  const auto place = services_.kept.put(job.layer.chain_id, job.layer.blob, job.path, *job.usage, spared);
   if (place) {
     job.path = *place;
     job.kept = true;

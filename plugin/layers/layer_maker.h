@@ -5,6 +5,7 @@
 // disk.
 #pragma once
 
+#include <set>
 #include <stop_token>
 #include <vector>
 
@@ -35,19 +36,20 @@ class LayerMaker {
   LayerMaker(const MakerServices& services, unsigned cores, std::stop_token stop)
       : services_(services), slots_(cores), stop_(std::move(stop)) {}
 
-  /// Until blob and diffID are right. Sets job.found or job.kept instead where the files are here already.
-  Status make(LayerJob& job);
+  /// Until blob and diffID are right. Sets job.found or job.kept instead where the files are here already. `spared`:
+  /// chain IDs of kept layers that are not to make room for it.
+  Status make(LayerJob& job, const std::set<Digest>& spared);
   /// Takes from `lowers` (top first) what the archive left open, and counts.
   Status finish(LayerJob& job, const std::vector<LowerLayer>& lowers);
   /// Whether the files of a lower layer are where nobody has begun to remove them.
   [[nodiscard]] bool is_whole(const LowerLayer& lower);
   /// Moves what is finished to the kept layers; job.outcome says why not.
-  void keep(LayerJob& job);
+  void keep(LayerJob& job, const std::set<Digest>& spared);
 
  private:
   Status find_in_snapshotter(LayerJob& job);
   Status find_kept(LayerJob& job);
-  Status check_room();
+  Status check_room(const std::set<Digest>& spared);
 
   const MakerServices services_;
   unpack::WorkerSlots slots_;

@@ -169,7 +169,7 @@ bool LayerUnpacker::want_kept(LayerJob& job) {
 void LayerUnpacker::work(const Job& job) {
   if (job->begun.exchange(true)) return;  // Somebody who waits for it has had it begun.
   job->started_at = services_.clock.now();
-  const Status outcome = maker_.make(*job);
+  const Status outcome = maker_.make(*job, prefetched_with(*job));
   if (!outcome || job->found || job->kept) {
     resolve(job, outcome);
   } else {
@@ -210,12 +210,19 @@ Status LayerUnpacker::finish(LayerJob& job, const std::vector<LowerLayer>& lower
   return {};
 }
 
+std::set<Digest> LayerUnpacker::prefetched_with(const LayerJob& job) {
+  std::set<Digest> layers;
+  const std::lock_guard lock(mutex_);
+  for (const auto& prefetch : prefetches_) layers.merge(prefetch->layers_with(job));
+  return layers;
+}
+
 void LayerUnpacker::resolve(const Job& job, const Status& outcome) {
   const auto is_to_be_kept = [&] { return outcome && job->outcome && job->keep && !job->kept && !job->found; };
   const bool was_here = job->found || job->kept;
   bool is_new = true;  // Or it was on offer already, and has only been moved to the kept ones.
   for (;;) {
-    if (is_to_be_kept()) maker_.keep(*job);
+    if (is_to_be_kept()) maker_.keep(*job, prefetched_with(*job));
     const std::lock_guard lock(mutex_);
     if (is_to_be_kept()) continue;  // A prefetch has come to want it.
     if (!outcome) job->outcome = outcome;

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -108,6 +109,8 @@ class LayerUnpacker final : public pull::PlanListener,
   void finish_what_can_be();
   Status finish(LayerJob& job, const std::vector<LowerLayer>& lowers);
   void resolve(const Job& job, const Status& outcome);
+  /// Layers of images under way to which the job belongs: half an image is of little use.
+  std::set<Digest> prefetched_with(const LayerJob& job);
 
   void ask(Request request);
   /// Tells everybody who waits for what has come true.

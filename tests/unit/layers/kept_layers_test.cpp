@@ -28,11 +28,11 @@ class KeptLayersTest : public LayersTest {
     const auto items = fs::directory_iterator(folder());
     return static_cast<std::size_t>(std::distance(begin(items), end(items)));
   }
-  Result<fs::path> put(const std::string& name, std::int64_t bytes = 1000) {
+  Result<fs::path> put(const std::string& name, std::int64_t bytes = 1000, const std::set<Digest>& spared = {}) {
     const auto made = root() / ("made-" + name);
     fs::create_directories(made / "etc");
     std::ofstream(made / "etc/name") << name;
-    return kept_->put(sha256(name), blob(name), made, {bytes, 3});
+    return kept_->put(sha256(name), blob(name), made, {bytes, 3}, spared);
   }
   static Digest blob(const std::string& name) { return sha256("blob of " + name); }
 
@@ -94,6 +94,19 @@ TEST_F(KeptLayersTest, CountsAgainstTheQuota) {
   const auto refused = put("d", 3000);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
+  EXPECT_EQ(kept_->totals().layers, 2U) << "nothing goes for what has no room even so";
+}
+
+TEST_F(KeptLayersTest, SparesTheLayersOfTheSameImage) {
+  open(2500);
+  ASSERT_TRUE(put("a"));
+  ASSERT_TRUE(put("b"));
+  EXPECT_FALSE(put("c", 1000, {sha256("a"), sha256("b")}));
+  EXPECT_EQ(kept_->totals().layers, 2U);
+  EXPECT_TRUE(put("c", 1000, {sha256("a")}));
+  EXPECT_TRUE(kept_->find(sha256("a"))) << "the other one goes, though it was used later";
+  EXPECT_FALSE(kept_->find(sha256("b")));
+  EXPECT_FALSE(kept_->evict_oldest({sha256("a"), sha256("c")}));
 }
 
 TEST_F(KeptLayersTest, LayersThatComeAtOnceDoNotPassTheQuotaTogether) {

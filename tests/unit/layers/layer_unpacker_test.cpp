@@ -442,6 +442,22 @@ TEST_F(LayerUnpackerTest, APullTakesOverWhatAPrefetchHasBegun) {
   EXPECT_TRUE(outcome.get());
 }
 
+TEST_F(LayerUnpackerTest, APrefetchDropsNoLayersOfItsOwnForOthers) {
+  const std::string large(1U << 20U, 'x');
+  const auto planned = image({TarWriter().file("a", large).finish(), TarWriter().file("b", large).finish()});
+  unpacker_.reset();
+  kept_.reset();
+  store_.reset();
+  store_ =
+      store::Store::open({.content = dir_.path() / "content", .quota = 3U << 19U, .free_floor = 0}, clock_).value();
+  open();
+  keep(planned.config);
+  for (const char* name : {"a", "b"}) keep(test::gzip(TarWriter().file(name, large).finish()));
+  EXPECT_FALSE(prefetch(planned.manifest).get()) << "there is room for one of them";
+  EXPECT_EQ(kept_->totals().layers, 1U);
+  EXPECT_EQ(folders(), 1U) << "the other one is on offer for a while";
+}
+
 TEST_F(LayerUnpackerTest, WhatAPullUnpackedIsKeptOnceAPrefetchWantsIt) {
   const auto planned = image({bottom_});
   keep(planned.config);
