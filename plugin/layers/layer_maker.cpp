@@ -14,7 +14,8 @@
 namespace paceline::layers {
 namespace {
 
-constexpr std::uint64_t kRoomStep = 16U << 20U;
+// What a decoder reads at a time: of an archive that inflates as much as one may (unpack::Limits::ratio), 32 MiB.
+constexpr std::uint64_t kRoomStep = 128U << 10U;
 
 /// Counts the bytes, and looks from time to time whether the disk has room for what they become.
 class WatchedSource final : public unpack::LayerSource {

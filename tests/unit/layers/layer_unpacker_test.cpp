@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <future>
+#include <random>
 #include <thread>
 
 #include "plugin/base/files.h"
+#include "tests/support/temp_mount.h"
 #include "tests/unit/layers/layers_test.h"
 
 namespace paceline::layers {
@@ -546,6 +548,26 @@ TEST_F(LayerUnpackerTest, UnpacksNothingOntoAFullDisk) {
   keep(test::gzip(bottom_));
   pull(planned);
   EXPECT_FALSE(request(planned.chain_ids[0]).get());
+  EXPECT_EQ(folders(), 0U);
+}
+
+TEST_F(LayerUnpackerTest, LooksForRoomWhileItUnpacks) {
+  unpacker_.reset();
+  const test::TemporaryMount disk(root() / "layers", 0, "size=16m");
+  if (!disk) GTEST_SKIP() << "may not mount";
+  folders_ = LayerFolders::open(root() / "layers", 8U << 20U).value();
+  unpacker_ = std::make_unique<LayerUnpacker>(services(), options_);
+  // It would fit, but for the floor; and 4 MiB of it may be inflated ahead (unpack::Options).
+  std::string bytes(15U << 20U, '\0');
+  std::minstd_rand random;
+  std::ranges::generate(bytes, [&] { return static_cast<char>(random() >> 8U); });
+  const auto tar = TarWriter().file("large", bytes).finish();
+  const auto planned = image({tar});
+  keep(planned.config);
+  keep(test::gzip(tar));
+  pull(planned);
+  EXPECT_FALSE(request(planned.chain_ids[0]).get());
+  unpacker_.reset();
   EXPECT_EQ(folders(), 0U);
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -13,6 +12,7 @@
 
 #include "plugin/base/files.h"
 #include "plugin/store/store.h"
+#include "tests/support/temp_mount.h"
 
 namespace paceline::store {
 
@@ -44,24 +44,7 @@ class TemporaryFolder {
   std::filesystem::path path;
 };
 
-/// A small file system of its own in memory; absent where the test may not mount.
-class TemporaryMount {
- public:
-  TemporaryMount(std::filesystem::path where, unsigned long flags, const char* options) : path_(std::move(where)) {
-    std::filesystem::create_directories(path_);
-    mounted_ = ::mount("tmpfs", path_.c_str(), "tmpfs", flags, options) == 0;
-  }
-  ~TemporaryMount() {
-    if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
-  }
-  TemporaryMount(const TemporaryMount&) = delete;
-  TemporaryMount& operator=(const TemporaryMount&) = delete;
-  [[nodiscard]] explicit operator bool() const { return mounted_; }
-
- private:
-  std::filesystem::path path_;
-  bool mounted_ = false;
-};
+using test::TemporaryMount;
 
 /// `size` bytes that differ from seed to seed.
 inline std::string make_bytes(std::size_t size, unsigned seed) {
