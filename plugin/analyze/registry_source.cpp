@@ -1,6 +1,7 @@
 #include "plugin/analyze/registry_source.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <future>
@@ -26,7 +27,7 @@ class Client {
  public:
   explicit Client(const RegistrySettings& settings)
       : network(net::NetworkOptions::from_environment()),
-        hosts_(settings.certs_dirs),
+        hosts_(settings.certs_dirs, settings.own_mirror),
         credentials_(settings.docker_configs, registry::CredentialHelper(search_path()), clock),
         tokens_(network, clock),
         registries_({network, hosts_, credentials_, tokens_, clock}) {}
@@ -50,11 +51,13 @@ class Client {
   registry::Registries registries_;
 };
 
-/// One blob by ranges, the next one fetched while the present one is read.
+/// One blob by ranges, the next one fetched while the present one is read. `endpoint`: the one that answered last, to
+/// all blobs of the image; it is asked first.
 class RangedBlob final : public unpack::LayerSource {
  public:
-  RangedBlob(Client& client, registry::Repository& repository, Digest digest, std::uint64_t size)
-      : client_(client), repository_(repository), digest_(digest), size_(size) {}
+  RangedBlob(Client& client, registry::Repository& repository, std::atomic<std::size_t>& endpoint, Digest digest,
+             std::uint64_t size)
+      : client_(client), repository_(repository), endpoint_(endpoint), digest_(digest), size_(size) {}
   ~RangedBlob() override {
     if (next_.valid()) next_.wait();
   }
@@ -78,25 +81,40 @@ class RangedBlob final : public unpack::LayerSource {
   }
 
  private:
+  /// Over the endpoints, as manifests are: a mirror may be down, or lack the blob.
   Result<std::string> fetch(std::uint64_t from) {
+    const std::size_t count = repository_.endpoints();
+    const std::size_t first = endpoint_ < count ? endpoint_.load() : 0;
+    for (std::size_t i = 0;; ++i) {
+      // The one that answered last, then the others in order.
+      const std::size_t index = i == 0 ? first : (i <= first ? i - 1 : i);
+      const bool last = i + 1 == count;
+      // The next endpoint is the retry.
+      auto range = fetch_at(index, from, last ? registry::RetryPolicy() : registry::RetryPolicy().once());
+      if (range) endpoint_ = index;
+      if (range || last) return range;
+    }
+  }
+
+  Result<std::string> fetch_at(std::size_t index, std::uint64_t from, const registry::RetryPolicy& retry) {
     const auto named = [&](const Error& error) { return fail(error.context("blob " + digest_.to_string())); };
     const std::uint64_t last = std::min(size_, from + kRangeBytes) - 1;
-    auto request = repository_.blob_request(digest_, 0);
+    auto request = repository_.blob_request(digest_, index);
     for (int step = 0; step < kMostSteps; ++step) {
       if (!request) return named(request.error());
       request->headers.set("Range", "bytes=" + std::to_string(from) + "-" + std::to_string(last));
       // A registry that ignores Range sends all: too much for one range, unless the blob is no larger.
       auto response = registry::fetch_patiently(
-          client_.network, *request, std::max<std::size_t>(last - from + 1, kRefusalBytes), {}, client_.clock);
+          client_.network, *request, std::max<std::size_t>(last - from + 1, kRefusalBytes), retry, client_.clock);
       if (!response) return named(response.error().context(net::redact(request->url)));
       const std::string location(response->headers.get("Location"));
       if (response->status == 206 || (response->status == 200 && from == 0))
         return body(std::move(*response), from, last);
       if (response->status == 401) {
         const std::string sent(request->headers.get("Authorization"));
-        auto renewed = repository_.reauthorize(0, std::string(response->headers.get("WWW-Authenticate")), sent);
+        auto renewed = repository_.reauthorize(index, std::string(response->headers.get("WWW-Authenticate")), sent);
         if (!renewed) return named(renewed.error());
-        request = repository_.blob_request(digest_, 0);
+        request = repository_.blob_request(digest_, index);
       } else if (response->status >= 300 && response->status < 400 && !location.empty()) {
         auto target = net::resolve_redirect(request->url, location);
         if (!target) return named(target.error());
@@ -131,6 +149,7 @@ class RangedBlob final : public unpack::LayerSource {
 
   Client& client_;
   registry::Repository& repository_;
+  std::atomic<std::size_t>& endpoint_;
   const Digest digest_;
   const std::uint64_t size_;
   std::uint64_t begin_ = 0;
@@ -145,12 +164,13 @@ class RegistryImage final : public ImageSource {
   [[nodiscard]] const ImageInfo& info() const override { return info_; }
   Result<std::unique_ptr<unpack::LayerSource>> open_layer(std::size_t index) override {
     const auto& layer = info_.layers[index];
-    return std::make_unique<RangedBlob>(*client_, *repository_, layer.digest, layer.size);
+    return std::make_unique<RangedBlob>(*client_, *repository_, endpoint_, layer.digest, layer.size);
   }
 
  private:
   const std::unique_ptr<Client> client_;
   const std::shared_ptr<registry::Repository> repository_;
+  std::atomic<std::size_t> endpoint_ = 0;  // From which the last range came, of any layer.
   const ImageInfo info_;
 };
 

@@ -16,6 +16,9 @@ namespace paceline::analyze {
 struct RegistrySettings {
   std::vector<std::filesystem::path> certs_dirs;      ///< Of hosts.toml, as the daemon's registry.certs_dirs.
   std::vector<std::filesystem::path> docker_configs;  ///< Credentials, as registry.docker_configs.
+  /// host:port of the daemon's mirror, which is skipped where hosts.toml names it: it need not run, and asking it would
+  /// begin a pull. Empty: none.
+  std::string own_mirror;
 };
 
 Result<std::unique_ptr<ImageSource>> open_registry_image(const oci::Reference& reference, const oci::Platform& platform,

@@ -8,10 +8,12 @@
 #include "plugin/cli/format.h"
 #include "plugin/cli/path_name.h"
 #include "plugin/cli/progress_line.h"
+#include "plugin/config/config.h"
 
 namespace paceline::cli {
 namespace {
 
+constexpr const char* kDaemonConfig = "/etc/paceline/config.toml";
 constexpr const char* kRegistryPath = "registry";
 /// Where nothing is known of the registry.
 constexpr const char* kUsualPath = "100mbps-35ms";
@@ -93,6 +95,12 @@ Failure failure_of(const Error& error) {
   }
 }
 
+std::string mirror_of(const std::filesystem::path& daemon_config) {
+  // One that is missing or that this user may not read most likely says nothing else than the default.
+  const config::Config config = config::load(daemon_config).value_or(config::Config());
+  return config.mirror.enabled ? config.mirror.address : std::string();
+}
+
 Outcome<analyze::Analysis> analyze_image(Session& session, const std::string& image, const ImageOptions& options) {
   analyze::OpenOptions open;
   open.tag = options.tag;
@@ -105,6 +113,7 @@ Outcome<analyze::Analysis> analyze_image(Session& session, const std::string& im
   }
   open.registry.certs_dirs.assign(options.certs_dirs.begin(), options.certs_dirs.end());
   open.registry.docker_configs = docker_configs();
+  open.registry.own_mirror = mirror_of(kDaemonConfig);
   std::string name = image;
   if (!options.store.empty()) {
     const auto digest = stored_digest(session, image);

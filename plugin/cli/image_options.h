@@ -34,6 +34,9 @@ struct Prediction {
   NodeModel model;
 };
 
+/// host:port of the mirror that the daemon of this configuration serves; empty: none.
+[[nodiscard]] std::string mirror_of(const std::filesystem::path& daemon_config);
+
 /// Reads the image, with progress on standard error.
 Outcome<analyze::Analysis> analyze_image(Session& session, const std::string& image, const ImageOptions& options);
 /// `registry`: whose path is meant by "registry"; empty: there is none.

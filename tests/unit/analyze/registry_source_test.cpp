@@ -1,6 +1,7 @@
 // Images read from a registry by byte ranges: with a token, over a redirect, and from registries that misbehave.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "plugin/analyze/open_image.h"
@@ -42,14 +43,19 @@ class LayoutRegistry {
   Digest manifest_;
 };
 
-std::string error_or_names(const FakeServer& server) {
+/// `mirrors`: URLs that are asked before the registry.
+std::string error_or_names(const FakeServer& server, const std::vector<std::string>& mirrors = {},
+                           const std::string& own_mirror = {}) {
   // It speaks plain HTTP, and would wait for the end of a TLS greeting.
   const test::TempDir certs;
   std::filesystem::create_directories(certs.path() / server.host());
-  certs.write(server.host() + "/hosts.toml", "server = \"" + server.url("") + "\"\n");
+  std::string hosts = "server = \"" + server.url("") + "\"\n";
+  for (const auto& mirror : mirrors) hosts += "[host.\"" + mirror + "\"]\n";
+  certs.write(server.host() + "/hosts.toml", hosts);
   OpenOptions options;
   options.platform = *oci::Platform::parse("linux/amd64");
   options.registry.certs_dirs = {certs.path()};
+  options.registry.own_mirror = own_mirror;
   auto image = open_image(server.host() + "/team/app:1", options);
   if (!image) return "error: " + image.error().message;
   auto analysis = analyze(**image, {.threads = 2});
@@ -62,13 +68,17 @@ std::string error_or_names(const FakeServer& server) {
 const std::vector<std::string> kTars = {TarWriter().file("a", "1").finish(),
                                         TarWriter().file("big", test::noise(20'000'000, 1)).file("b", "2").finish()};
 
+std::size_t count_ranges(const FakeServer& server) {
+  const auto requests = server.requests();
+  return static_cast<std::size_t>(
+      std::count_if(requests.begin(), requests.end(), [](const auto& request) { return request.has("Range"); }));
+}
+
 TEST(RegistrySource, LayersComeInRanges) {
   const LayoutRegistry registry(kTars);
   FakeServer server([&](const auto& request, auto& connection) { registry.serve(request, connection); });
   EXPECT_EQ(error_or_names(server), "a big b ");
-  std::size_t ranges = 0;
-  for (const auto& request : server.requests()) ranges += request.has("Range") ? 1 : 0;
-  EXPECT_GE(ranges, 3U);
+  EXPECT_GE(count_ranges(server), 3U);
 }
 
 TEST(RegistrySource, OverARedirectWithoutCredentials) {
@@ -113,6 +123,33 @@ TEST(RegistrySource, ErrorsNameTheImage) {
   const std::string error = error_or_names(broken);
   EXPECT_NE(error.find("answered 403"), std::string::npos) << error;
   EXPECT_NE(error.find("layer 1"), std::string::npos) << error;
+}
+
+TEST(RegistrySource, WhatAMirrorLacksComesFromTheNextEndpoint) {
+  const LayoutRegistry registry(kTars);
+  FakeServer mirror([](const auto& request, auto& connection) { connection.respond(request, 404, "{}"); });
+  const std::string down = "http://127.0.0.1:" + std::to_string(test::refused_port());
+  FakeServer server([&](const auto& request, auto& connection) { registry.serve(request, connection); });
+  EXPECT_EQ(error_or_names(server, {down, mirror.url("")}), "a big b ");
+  // Once a layer: then the one that answers is known.
+  EXPECT_LE(count_ranges(mirror), kTars.size());
+  EXPECT_GE(count_ranges(server), 3U);
+}
+
+TEST(RegistrySource, AMirrorThatHasTheLayersIsTheOnlyOneAsked) {
+  const LayoutRegistry registry(kTars);
+  const auto serve = [&](const auto& request, auto& connection) { registry.serve(request, connection); };
+  FakeServer mirror(serve), server(serve);
+  EXPECT_EQ(error_or_names(server, {mirror.url("")}), "a big b ");
+  EXPECT_TRUE(server.requests().empty());
+}
+
+TEST(RegistrySource, TheDaemonsOwnMirrorIsNotAsked) {
+  const LayoutRegistry registry(kTars);
+  const auto serve = [&](const auto& request, auto& connection) { registry.serve(request, connection); };
+  FakeServer mirror(serve), server(serve);
+  EXPECT_EQ(error_or_names(server, {mirror.url("")}, mirror.host()), "a big b ");
+  EXPECT_TRUE(mirror.requests().empty());
 }
 
 TEST(RegistrySource, RedirectsInACircleEnd) {

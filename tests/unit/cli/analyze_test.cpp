@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "plugin/cli/app.h"
+#include "plugin/cli/image_options.h"
 #include "plugin/cli/json.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/analyze/test_image.h"
@@ -83,6 +84,12 @@ TEST_F(AnalyzeCommand, WrongUsageAndMissingImages) {
   EXPECT_EQ(paceline({"analyze", image, "--path", "registry"}).exit, 1);
   EXPECT_EQ(paceline({"analyze", "/no/such/file"}).exit, 4);
   EXPECT_EQ(paceline({"compare", image, image, "--measure", "1"}).exit, 2);
+}
+
+TEST_F(AnalyzeCommand, TheDaemonsMirrorIsKnownFromItsConfiguration) {
+  EXPECT_EQ(mirror_of(dir.path() / "absent.toml"), "127.0.0.1:5151");
+  EXPECT_EQ(mirror_of(dir.write("other.toml", "[mirror]\naddress = \"127.0.0.1:7000\"\n")), "127.0.0.1:7000");
+  EXPECT_EQ(mirror_of(dir.write("off.toml", "[mirror]\nenabled = false\n")), "");
 }
 
 TEST_F(AnalyzeCommand, Compare) {
