@@ -312,7 +312,9 @@ Result<Analysis> analyze(ImageSource& image, const AnalyzeOptions& options) {
   }
   std::map<std::string, std::string_view> databases;
   for (const auto& [file, text] : out.tree.kept()) databases.emplace(out.tree.path(out.tree.files()[file].node), text);
-  out.packages = read_packages(databases);
+  auto packages = read_packages(databases);
+  if (!packages) return fail(packages.error().context(out.image.name));
+  out.packages = std::move(*packages);
   find_build_only(out.packages);
   const auto owners = attribute(out.tree, out.packages);
   Classifier(out, owners).run();

@@ -14,6 +14,7 @@ struct Package {
   std::string name;
   std::string version;
   std::string section;                            ///< dpkg only.
+  std::string architecture;                       ///< dpkg only: one name may be installed for several.
   bool required = false;                          ///< Essential, or of priority "required": never to be removed.
   std::vector<std::vector<std::string>> depends;  ///< Each: one of these names has to be there. Run time only.
   std::vector<std::string> provides;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "plugin/base/text.h"
 #include "plugin/unpack/entry_path.h"
@@ -61,19 +62,19 @@ void add_dpkg_depends(std::string_view text, std::vector<std::vector<std::string
   }
 }
 
-void add_list(std::string_view text, std::vector<std::string>& paths) {
-  while (!text.empty()) {
+void add_list(std::string_view text, PathBudget& budget, std::vector<std::string>& paths) {
+  while (!text.empty() && !budget.exhausted()) {
     std::string path = unpack::clean_path(next_line(text));
-    if (!path.empty()) paths.push_back(std::move(path));
+    if (!path.empty()) budget.add(std::move(path), paths);
   }
 }
 
 /// "<md5>  path"
-void add_sums(std::string_view text, std::vector<std::string>& paths) {
-  while (!text.empty()) {
+void add_sums(std::string_view text, PathBudget& budget, std::vector<std::string>& paths) {
+  while (!text.empty() && !budget.exhausted()) {
     const std::string_view line = next_line(text);
     const std::size_t gap = line.find("  ");
-    if (gap != std::string_view::npos) paths.push_back(unpack::clean_path(line.substr(gap + 2)));
+    if (gap != std::string_view::npos) budget.add(unpack::clean_path(line.substr(gap + 2)), paths);
   }
 }
 
@@ -82,28 +83,39 @@ std::string_view find(const std::map<std::string, std::string_view>& files, cons
   return file == files.end() ? std::string_view() : file->second;
 }
 
-void add_dpkg(const std::map<std::string, std::string_view>& files, std::vector<Package>& out) {
-  // "name.list", or "name:arch.list" where a package may be there for several architectures.
-  std::map<std::string, std::vector<std::string_view>> lists;
+/// Takes the list of that package, "name.list" or "name:arch.list" where it may be there for several architectures.
+/// Each list is one package's: a status that names it again and again does not get it again.
+std::string_view take_list(std::map<std::string, std::string_view>& lists, const Package& package) {
+  for (const auto& key : {package.name + ":" + package.architecture, package.name}) {
+    const auto list = lists.find(key);
+    if (list == lists.end()) continue;
+    return lists.extract(list).mapped();
+  }
+  return {};
+}
+
+void add_dpkg(const std::map<std::string, std::string_view>& files, PathBudget& budget, std::vector<Package>& out) {
+  std::map<std::string, std::string_view> lists;
   for (const auto& [path, text] : files) {
     if (!path.starts_with(kInfoFolder) || !path.ends_with(kList)) continue;
-    std::string name = path.substr(kInfoFolder.size(), path.size() - kInfoFolder.size() - kList.size());
-    lists[name.substr(0, name.find(':'))].push_back(text);
+    lists.emplace(path.substr(kInfoFolder.size(), path.size() - kInfoFolder.size() - kList.size()), text);
   }
   for (Package& package : parse_dpkg_status(find(files, std::string(kStatus)))) {
-    for (const auto list : lists[package.name]) add_list(list, package.paths);
+    add_list(take_list(lists, package), budget, package.paths);
     out.push_back(std::move(package));
   }
   for (const auto& [path, text] : files) {
     if (!path.starts_with(kStatusFolder) || path.ends_with(kSums)) continue;
+    // A file is of one package; if it names more, the first has the sums beside it.
+    std::string_view sums = find(files, path + std::string(kSums));
     for (Package& package : parse_dpkg_status(text)) {
-      add_sums(find(files, path + std::string(kSums)), package.paths);
+      add_sums(std::exchange(sums, {}), budget, package.paths);
       out.push_back(std::move(package));
     }
   }
 }
 
-void add_python(const std::map<std::string, std::string_view>& files, std::vector<Package>& out) {
+void add_python(const std::map<std::string, std::string_view>& files, PathBudget& budget, std::vector<Package>& out) {
   for (const auto& [path, text] : files) {
     constexpr std::string_view kMetadata = "METADATA";
     if (!path.ends_with(kMetadata)) continue;
@@ -111,7 +123,8 @@ void add_python(const std::map<std::string, std::string_view>& files, std::vecto
     if (!info.ends_with(kDistInfo)) continue;
     const std::size_t slash = info.rfind('/', info.size() - 2);
     const std::string folder = slash == std::string::npos ? std::string() : info.substr(0, slash);
-    if (auto package = parse_dist_info(text, find(files, info + "RECORD"), folder)) out.push_back(std::move(*package));
+    auto package = parse_dist_info(text, find(files, info + "RECORD"), folder, budget);
+    if (package) out.push_back(std::move(*package));
   }
 }
 
@@ -124,17 +137,31 @@ bool is_package_database(std::string_view path) {
   return path.ends_with(".dist-info/METADATA") || path.ends_with(".dist-info/RECORD");
 }
 
-std::vector<Package> read_packages(const std::map<std::string, std::string_view>& files) {
+void PathBudget::add(std::string path, std::vector<std::string>& paths) {
+  exhausted_ = exhausted_ || paths_ == 0 || path.size() > bytes_;
+  if (exhausted_) return;
+  --paths_;
+  bytes_ -= path.size();
+  paths.push_back(std::move(path));
+}
+
+Result<std::vector<Package>> read_packages(const std::map<std::string, std::string_view>& files, PathBudget budget) {
   std::vector<Package> out;
-  add_dpkg(files, out);
+  add_dpkg(files, budget, out);
   for (const auto path : kApk) {
-    for (auto& package : parse_apk_installed(find(files, std::string(path)))) out.push_back(std::move(package));
+    for (auto& package : parse_apk_installed(find(files, std::string(path)), budget)) {
+      out.push_back(std::move(package));
+    }
   }
-  add_python(files, out);
+  add_python(files, budget, out);
+  if (budget.exhausted()) {
+    return fail(Code::kResourceExhausted, "the image's package databases list more paths than any image has");
+  }
   std::set<std::tuple<PackageKind, std::string, std::string>> seen;
   std::erase_if(out, [&](const Package& package) {
     const std::string place = package.paths.empty() ? std::string() : package.paths.front();
-    return !seen.emplace(package.kind, package.name, package.version + "\n" + place).second;
+    return !seen.emplace(package.kind, package.name, package.version + "\n" + package.architecture + "\n" + place)
+                .second;
   });
   return out;
 }
@@ -150,6 +177,7 @@ std::vector<Package> parse_dpkg_status(std::string_view text) {
     const std::string_view status = fields["Status"];
     if (package.name.empty() || (!status.empty() && !status.ends_with(" installed"))) continue;
     package.section = std::string(fields["Section"]);
+    package.architecture = std::string(fields["Architecture"]);
     package.required = fields["Essential"] == "yes" || fields["Priority"] == "required";
     add_dpkg_depends(fields["Depends"], package.depends);
     add_dpkg_depends(fields["Pre-Depends"], package.depends);
@@ -161,7 +189,7 @@ std::vector<Package> parse_dpkg_status(std::string_view text) {
   return out;
 }
 
-std::vector<Package> parse_apk_installed(std::string_view text) {
+std::vector<Package> parse_apk_installed(std::string_view text, PathBudget& budget) {
   std::vector<Package> out;
   Package package;
   std::string folder;
@@ -201,7 +229,7 @@ std::vector<Package> parse_apk_installed(std::string_view text) {
         folder = unpack::clean_path(value);
         break;
       case 'R':
-        package.paths.push_back(unpack::clean_path(folder + "/" + std::string(value)));
+        budget.add(unpack::clean_path(folder + "/" + std::string(value)), package.paths);
         break;
       default:
         break;
@@ -211,7 +239,8 @@ std::vector<Package> parse_apk_installed(std::string_view text) {
   return out;
 }
 
-std::optional<Package> parse_dist_info(std::string_view metadata, std::string_view record, std::string_view folder) {
+std::optional<Package> parse_dist_info(std::string_view metadata, std::string_view record, std::string_view folder,
+                                       PathBudget& budget) {
   Package package;
   package.kind = PackageKind::kPython;
   while (!metadata.empty()) {
@@ -221,7 +250,7 @@ std::optional<Package> parse_dist_info(std::string_view metadata, std::string_vi
     if (line.starts_with("Version:")) package.version = std::string(trim(line.substr(8)));
   }
   if (package.name.empty()) return std::nullopt;
-  while (!record.empty()) {
+  while (!record.empty() && !budget.exhausted()) {
     std::string_view line = next_line(record);
     if (line.starts_with('"')) {  // A path with a comma in it.
       line.remove_prefix(1);
@@ -231,8 +260,8 @@ std::optional<Package> parse_dist_info(std::string_view metadata, std::string_vi
     }
     if (line.empty()) continue;
     const bool absolute = line.starts_with('/');
-    package.paths.push_back(
-        unpack::clean_path(absolute ? std::string(line) : std::string(folder) + "/" + std::string(line)));
+    budget.add(unpack::clean_path(absolute ? std::string(line) : std::string(folder) + "/" + std::string(line)),
+               package.paths);
   }
   return package;
 }
