@@ -8,12 +8,18 @@ namespace paceline::analyze {
 namespace {
 
 constexpr std::size_t kBlock = 64U << 10U;
-/// Over all layers: some 150 bytes each.
-constexpr std::size_t kMostEntries = 8'000'000;
+
+/// The first component of a path, which goes on behind it.
+std::string_view next_name(std::string_view& path) {
+  const std::size_t slash = std::min(path.find('/'), path.size());
+  const std::string_view name = path.substr(0, slash);
+  path.remove_prefix(std::min(slash + 1, path.size()));
+  return name;
+}
 
 }  // namespace
 
-ImageTree::ImageTree() { nodes_.emplace_back(); }
+ImageTree::ImageTree(const TreeLimits& limits) : limits_(limits) { nodes_.emplace_back(); }
 
 std::string_view ImageTree::intern(std::string_view name) {
   if (blocks_.empty() || blocks_.back().capacity() - blocks_.back().size() < name.size()) {
@@ -33,11 +39,10 @@ std::uint32_t ImageTree::child(std::uint32_t parent, std::string_view name) cons
 std::uint32_t ImageTree::make(std::string_view path) {
   std::uint32_t node = 0;
   while (!path.empty()) {
-    const std::size_t slash = std::min(path.find('/'), path.size());
-    const std::string_view name = path.substr(0, slash);
-    path.remove_prefix(std::min(slash + 1, path.size()));
+    const std::string_view name = next_name(path);
     std::uint32_t next = child(node, name);
     if (next == kNone) {
+      if (nodes_.size() > limits_.nodes) return kNone;  // The root is none of them.
       next = static_cast<std::uint32_t>(nodes_.size());
       Node fresh;
       fresh.name = intern(name);
@@ -49,6 +54,12 @@ std::uint32_t ImageTree::make(std::string_view path) {
     }
     node = next;
   }
+  return node;
+}
+
+std::uint32_t ImageTree::lookup(std::string_view path) const {
+  std::uint32_t node = 0;
+  while (!path.empty() && node != kNone) node = child(node, next_name(path));
   return node;
 }
 
@@ -66,10 +77,8 @@ std::string ImageTree::path(std::uint32_t node) const {
 std::uint32_t ImageTree::resolve(std::string_view path, unsigned& links) const {
   std::uint32_t node = 0;
   while (!path.empty()) {
-    const std::size_t slash = std::min(path.find('/'), path.size());
-    const std::string_view name = path.substr(0, slash);
-    const bool last = slash == path.size();
-    path.remove_prefix(std::min(slash + 1, path.size()));
+    const bool last = path.find('/') == std::string_view::npos;
+    const std::string_view name = next_name(path);
     if (name.empty() || name == ".") continue;
     const std::uint32_t next = child(node, name);
     if (next == kNone) return kNone;
@@ -154,8 +163,8 @@ void ImageTree::put(std::uint32_t node, const Entry& entry, const ScannedLayer& 
   file.own_compressed = entry.compressed;
   file.inode = kNone;
   if (entry.kind == EntryKind::kHardLink) {
-    const std::uint32_t target = make(layer.link(entry));
-    const std::uint32_t other = nodes_[target].file;
+    const std::uint32_t target = lookup(layer.link(entry));
+    const std::uint32_t other = target == kNone ? kNone : nodes_[target].file;
     // A target in a lower layer would be copied: what that takes is not this layer's.
     if (other != kNone && files_[other].layer == layers_ && target != node) file.inode = files_[other].inode;
   }
@@ -187,22 +196,25 @@ void ImageTree::put(std::uint32_t node, const Entry& entry, const ScannedLayer& 
 }
 
 Status ImageTree::add(const ScannedLayer& layer) {
-  if (files_.size() + layer.entries.size() > kMostEntries) {
+  const auto too_many = [](std::size_t limit, const char* what) {
     return fail(Code::kResourceExhausted,
-                "the image has more than " + std::to_string(kMostEntries) + " entries, the limit");
-  }
+                "the image has more than " + std::to_string(limit) + " " + what + " up to here, the limit");
+  };
+  entries_ += layer.entries.size();
+  if (entries_ > limits_.entries) return too_many(limits_.entries, "entries");
   for (std::size_t i = 0; i < layer.entries.size(); ++i) {
     const Entry& entry = layer.entries[i];
     const std::string_view name = layer.name(entry);
-    if (entry.kind == EntryKind::kWhiteout) {
-      hide_below(make(name), true);
-    } else if (entry.kind == EntryKind::kOpaque) {
-      hide_below(make(name), false);
-    } else {
-      const std::uint32_t node = make(name);
-      put(node, entry, layer);
-      if (const auto kept = layer.kept.find(i); kept != layer.kept.end()) kept_[nodes_[node].file] = kept->second;
+    if (entry.kind == EntryKind::kWhiteout || entry.kind == EntryKind::kOpaque) {
+      // Where no layer has anything there is nothing to hide.
+      const std::uint32_t node = lookup(name);
+      if (node != kNone) hide_below(node, entry.kind == EntryKind::kWhiteout);
+      continue;
     }
+    const std::uint32_t node = make(name);
+    if (node == kNone) return too_many(limits_.nodes, "names and folders");
+    put(node, entry, layer);
+    if (const auto kept = layer.kept.find(i); kept != layer.kept.end()) kept_[nodes_[node].file] = kept->second;
   }
   ++layers_;
   return {};

@@ -39,16 +39,23 @@ struct File {
   [[nodiscard]] bool live() const { return hidden_by == kNone; }
 };
 
+/// What an image may be before it is taken for an attack. Over all its layers.
+struct TreeLimits {
+  std::size_t entries = 8'000'000;  ///< Whiteouts too. Some 150 bytes each.
+  std::size_t nodes = 8'000'000;    ///< Names and the folders they lie in, also those without an entry of their own.
+};
+
 class ImageTree {
  public:
-  ImageTree();
+  ImageTree() : ImageTree(TreeLimits()) {}
+  explicit ImageTree(const TreeLimits& limits);
   ~ImageTree() = default;
   ImageTree(ImageTree&&) = default;
   ImageTree& operator=(ImageTree&&) = default;
   ImageTree(const ImageTree&) = delete;  // Its views are into itself.
   ImageTree& operator=(const ImageTree&) = delete;
 
-  /// The next layer, bottom first. kResourceExhausted: more entries than an image may have.
+  /// The next layer, bottom first. kResourceExhausted: beyond the limits.
   Status add(const ScannedLayer& layer);
 
   [[nodiscard]] const std::vector<File>& files() const { return files_; }
@@ -84,7 +91,10 @@ class ImageTree {
     }
   };
 
+  /// kNone: there are too many nodes.
   std::uint32_t make(std::string_view path);
+  /// kNone: no layer has said anything of it.
+  [[nodiscard]] std::uint32_t lookup(std::string_view path) const;
   [[nodiscard]] std::uint32_t child(std::uint32_t parent, std::string_view name) const;
   [[nodiscard]] std::uint32_t resolve(std::string_view path, unsigned& links) const;
   std::string_view intern(std::string_view name);
@@ -94,6 +104,8 @@ class ImageTree {
   void drop_below(std::uint32_t node);
   void count(std::uint32_t node, std::int32_t change);
 
+  TreeLimits limits_;
+  std::size_t entries_ = 0;
   std::vector<Node> nodes_;
   std::vector<File> files_;
   std::vector<Inode> inodes_;

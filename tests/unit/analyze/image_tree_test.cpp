@@ -113,5 +113,32 @@ TEST(ImageTree, ALayerThatReplacesItselfAgainAndAgainIsNoLongWork) {
   EXPECT_EQ(live(tree_of({tar.finish(), tar.finish()})), "a");
 }
 
+/// The error of adding these layers one after another; empty: there is none.
+std::string error_of_adding(const TreeLimits& limits, const std::vector<std::string>& tars) {
+  ImageTree tree(limits);
+  for (const auto& tar : tars) {
+    test::BytesSource source(tar);
+    const auto layer = scan_layer(source, "", std::nullopt, {});
+    EXPECT_TRUE(layer);
+    const auto added = tree.add(*layer);
+    if (added) continue;
+    EXPECT_EQ(added.error().code, Code::kResourceExhausted);
+    return added.error().message;
+  }
+  return {};
+}
+
+TEST(ImageTree, FoldersWithoutEntriesCount) {
+  const std::vector<std::string> tars = {TarWriter().file("a/b/c/d", "").file("a/b/c/e", "").finish()};
+  EXPECT_EQ(error_of_adding({.nodes = 5}, tars), "");
+  EXPECT_NE(error_of_adding({.nodes = 4}, tars).find("more than 4 names and folders"), std::string::npos);
+}
+
+TEST(ImageTree, WhiteoutsCountAndMakeNoFolders) {
+  const auto deep = TarWriter().file("a/b/c/.wh.d", "").file("a/b/c/.wh..wh..opq", "").hard_link("h", "x/y").finish();
+  EXPECT_EQ(error_of_adding({.entries = 6, .nodes = 1}, {deep, deep}), "");
+  EXPECT_NE(error_of_adding({.entries = 5}, {deep, deep}).find("more than 5 entries"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace paceline::analyze
