@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "plugin/base/text.h"
 #include "plugin/unpack/entry_path.h"
 
 namespace paceline::analyze {
@@ -115,7 +116,10 @@ void ImageTree::hide(std::uint32_t node) {
   files_[file].hidden_by = layers_;
   --inodes_[files_[file].inode].live_names;
   nodes_[node].file = kNone;
-  kept_.erase(file);
+  if (const auto kept = kept_.find(file); kept != kept_.end()) {
+    kept_bytes_ -= kept->second.size();
+    kept_.erase(kept);
+  }
   count(node, -1);
 }
 
@@ -195,6 +199,16 @@ void ImageTree::put(std::uint32_t node, const Entry& entry, const ScannedLayer& 
   count(node, 1);
 }
 
+Status ImageTree::keep(std::uint32_t file, const std::string& content) {
+  if (content.size() > limits_.kept_bytes - kept_bytes_) {
+    return fail(Code::kResourceExhausted, "the image's package databases are larger than " +
+                                              format_bytes(limits_.kept_bytes) + " together, the limit");
+  }
+  kept_bytes_ += content.size();
+  kept_.emplace(file, content);
+  return {};
+}
+
 Status ImageTree::add(const ScannedLayer& layer) {
   const auto too_many = [](std::size_t limit, const char* what) {
     return fail(Code::kResourceExhausted,
@@ -214,7 +228,9 @@ Status ImageTree::add(const ScannedLayer& layer) {
     const std::uint32_t node = make(name);
     if (node == kNone) return too_many(limits_.nodes, "names and folders");
     put(node, entry, layer);
-    if (const auto kept = layer.kept.find(i); kept != layer.kept.end()) kept_[nodes_[node].file] = kept->second;
+    const auto kept = layer.kept.find(i);
+    if (kept == layer.kept.end()) continue;
+    if (auto status = keep(nodes_[node].file, kept->second); !status) return status;
   }
   ++layers_;
   return {};

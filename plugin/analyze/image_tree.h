@@ -43,6 +43,7 @@ struct File {
 struct TreeLimits {
   std::size_t entries = 8'000'000;  ///< Whiteouts too. Some 150 bytes each.
   std::size_t nodes = 8'000'000;    ///< Names and the folders they lie in, also those without an entry of their own.
+  std::size_t kept_bytes = 128U << 20U;  ///< Contents that are kept of live files, at any time.
 };
 
 class ImageTree {
@@ -102,6 +103,7 @@ class ImageTree {
   void hide(std::uint32_t node);
   void hide_below(std::uint32_t node, bool with_itself);
   void drop_below(std::uint32_t node);
+  Status keep(std::uint32_t file, const std::string& content);
   void count(std::uint32_t node, std::int32_t change);
 
   TreeLimits limits_;
@@ -113,6 +115,7 @@ class ImageTree {
   std::unordered_map<std::uint32_t, std::uint32_t> link_of_;  // File → its target.
   std::unordered_map<Key, std::uint32_t, KeyHash> children_;
   std::unordered_map<std::uint32_t, std::string> kept_;
+  std::size_t kept_bytes_ = 0;      // Of all of them.
   std::deque<std::string> blocks_;  // Names, end to end.
   std::uint32_t layers_ = 0;
 };

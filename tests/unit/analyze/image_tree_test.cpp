@@ -113,12 +113,14 @@ TEST(ImageTree, ALayerThatReplacesItselfAgainAndAgainIsNoLongWork) {
   EXPECT_EQ(live(tree_of({tar.finish(), tar.finish()})), "a");
 }
 
-/// The error of adding these layers one after another; empty: there is none.
+/// The error of adding these layers one after another, all contents kept; empty: there is none.
 std::string error_of_adding(const TreeLimits& limits, const std::vector<std::string>& tars) {
+  ScanOptions options;
+  options.keep = [](std::string_view) { return true; };
   ImageTree tree(limits);
   for (const auto& tar : tars) {
     test::BytesSource source(tar);
-    const auto layer = scan_layer(source, "", std::nullopt, {});
+    const auto layer = scan_layer(source, "", std::nullopt, options);
     EXPECT_TRUE(layer);
     const auto added = tree.add(*layer);
     if (added) continue;
@@ -138,6 +140,14 @@ TEST(ImageTree, WhiteoutsCountAndMakeNoFolders) {
   const auto deep = TarWriter().file("a/b/c/.wh.d", "").file("a/b/c/.wh..wh..opq", "").hard_link("h", "x/y").finish();
   EXPECT_EQ(error_of_adding({.entries = 6, .nodes = 1}, {deep, deep}), "");
   EXPECT_NE(error_of_adding({.entries = 5}, {deep, deep}).find("more than 5 entries"), std::string::npos);
+}
+
+TEST(ImageTree, WhatIsKeptHasABudgetOverAllLayers) {
+  const TreeLimits limits{.kept_bytes = 10};
+  const auto a = TarWriter().file("a", "123456").finish(), b = TarWriter().file("b", "12345").finish();
+  EXPECT_EQ(error_of_adding(limits, {a, a, a}), "");  // What is overwritten is kept no longer.
+  EXPECT_NE(error_of_adding(limits, {a, b}).find("larger than 10 B together"), std::string::npos);
+  EXPECT_EQ(error_of_adding(limits, {a, TarWriter().file(".wh.a", "").finish(), b}), "");
 }
 
 }  // namespace
