@@ -77,7 +77,13 @@ class LayerReader {
       read_ += bytes;
       return options_.progress ? options_.progress(read_, all_) : Status();
     };
-    return scan_layer(**source, layer.media_type, layer.diff_id, options);
+    auto scanned = scan_layer(**source, layer.media_type, layer.diff_id, options);
+    // Sizes and times are made of what the manifest says.
+    if (scanned && scanned->blob_bytes != layer.size) {
+      return fail(Code::kFailedPrecondition, "its blob has " + std::to_string(scanned->blob_bytes) +
+                                                 " bytes, but the image's manifest says " + std::to_string(layer.size));
+    }
+    return scanned;
   }
 
   ImageSource& image_;

@@ -81,6 +81,7 @@ class ScanStream final : public unpack::PieceSource {
   }
 
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  [[nodiscard]] std::uint64_t consumed() const { return decoder_->consumed(); }
   [[nodiscard]] std::uint64_t compressed() const { return compressed_; }
   [[nodiscard]] bool plain() const { return plain_; }
   /// Of the piece that was handed out last.
@@ -254,6 +255,7 @@ Result<ScannedLayer> scan_layer(unpack::LayerSource& source, std::string_view me
   if (!diff_id) return fail(diff_id.error());
   layer.diff_id = *diff_id;
   layer.uncompressed_bytes = stream.bytes();
+  layer.blob_bytes = stream.consumed();
   layer.compressed_bytes = stream.compressed();
   layer.estimated = stream.plain() && stream.bytes() > 0;
   if (expected && *expected != layer.diff_id) {

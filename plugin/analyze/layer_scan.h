@@ -42,6 +42,7 @@ struct ScannedLayer {
   std::vector<Entry> entries;
   std::map<std::size_t, std::string> kept;  ///< Contents that were asked for, by entry.
   std::uint64_t uncompressed_bytes = 0;     ///< Of the tar.
+  std::uint64_t blob_bytes = 0;             ///< Of the blob, as stored: all that its source had.
   std::uint64_t compressed_bytes = 0;       ///< Of the blob; estimated when it is stored uncompressed.
   bool estimated = false;
   Digest diff_id;

@@ -199,6 +199,8 @@ Json files_json(const Analysis& analysis) {
 }  // namespace
 
 std::string seconds_text(double seconds) {
+  constexpr double kMost = 9e9;  // Some 285 years: more does not fit into nanoseconds.
+  seconds = std::isnan(seconds) ? 0 : std::clamp(seconds, -kMost, kMost);
   return format_duration(std::chrono::nanoseconds(static_cast<std::int64_t>(std::llround(seconds * 1e9))));
 }
 

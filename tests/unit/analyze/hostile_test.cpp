@@ -54,6 +54,22 @@ TEST(HostileImage, AnotherLayerThanTheConfigSays) {
   EXPECT_NE(analysis.error().message.find("diffID"), std::string::npos);
 }
 
+TEST(HostileImage, AnotherSizeThanTheManifestSays) {
+  for (const bool plain : {false, true}) {
+    for (const std::uint64_t size : {std::uint64_t{1}, std::uint64_t{1} << 60U}) {
+      MemoryImage image({TarWriter().file("a", "1").finish()}, plain);
+      const std::string real = std::to_string(image.blobs()[0].size());
+      image.change().layers[0].size = size;
+      const auto analysis = analyze(image, {});
+      ASSERT_FALSE(analysis);
+      EXPECT_NE(analysis.error().message.find("its blob has " + real + " bytes, but the image's manifest says " +
+                                              std::to_string(size)),
+                std::string::npos)
+          << analysis.error().message;
+    }
+  }
+}
+
 TEST(HostileImage, ConfigsThatDoNotFit) {
   ImageInfo info;
   info.layers.resize(2);

@@ -40,6 +40,7 @@ TEST(LayerScan, CountsWhatTheArchiveHas) {
   EXPECT_EQ(layer->name(layer->entries[5]), "usr/gone");
   EXPECT_EQ(layer->name(layer->entries[6]), "opt");
   EXPECT_EQ(layer->uncompressed_bytes, tar.size());
+  EXPECT_EQ(layer->blob_bytes, test::gzip(tar).size());
   EXPECT_FALSE(layer->estimated);
   EXPECT_EQ(layer->diff_id, sha256(tar));
 }
@@ -52,6 +53,17 @@ TEST(LayerScan, EachFileHasItsShareOfTheBlob) {
   const auto zeros = layer->entries[0].compressed, noise = layer->entries[1].compressed;
   EXPECT_LT(zeros, noise / 10);
   EXPECT_NEAR(static_cast<double>(zeros + noise), static_cast<double>(blob.size()), 0.1 * blob.size());
+}
+
+TEST(LayerScan, TheWholeBlobIsReadHoweverItIsStored) {
+  const std::string tar = TarWriter().file("noise", test::noise(700'000, 5)).finish();
+  // Members and frames one after another, and an empty one at the end.
+  for (const auto& blob :
+       {tar, test::gzip(tar), test::gzip(tar) + test::gzip(""), test::zstd(tar), test::zstd(tar) + test::zstd("")}) {
+    const auto layer = scan(blob);
+    ASSERT_TRUE(layer) << layer.error().message;
+    EXPECT_EQ(layer->blob_bytes, blob.size());
+  }
 }
 
 TEST(LayerScan, WhatIsStoredUncompressedIsEstimated) {

@@ -1,8 +1,10 @@
 // analyze and compare as whole command lines, on OCI layouts; no daemon.
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <sstream>
 
+#include "plugin/cli/analyze_views.h"
 #include "plugin/cli/app.h"
 #include "plugin/cli/image_options.h"
 #include "plugin/cli/json.h"
@@ -104,6 +106,12 @@ TEST_F(AnalyzeCommand, Compare) {
   EXPECT_NE(text.out.find("less than A, most of it"), std::string::npos) << text.out;
   EXPECT_NE(text.out.find("by its compressed bytes"), std::string::npos) << text.out;
   EXPECT_TRUE(paceline({"compare", image, slim, "-o", "html"}).out.starts_with("<!doctype html>"));
+}
+
+TEST(AnalyzeViews, EveryNumberOfSecondsIsAText) {
+  EXPECT_EQ(seconds_text(1.5), "1.50s");
+  EXPECT_EQ(seconds_text(1e30), seconds_text(std::numeric_limits<double>::infinity()));
+  EXPECT_EQ(seconds_text(std::numeric_limits<double>::quiet_NaN()), "0.0ms");
 }
 
 TEST_F(AnalyzeCommand, CalibrateNeedsRecords) {
