@@ -222,15 +222,13 @@ class Classifier {
       auto operator<=>(const Same&) const = default;
     };
     std::map<Same, std::vector<std::uint32_t>> groups;
-    std::vector<bool> seen(tree.inodes().size(), false);
     for (std::uint32_t i = 0; i < tree.files().size(); ++i) {
       const File& file = tree.files()[i];
-      if (analysis_.file_classes[i] != FileClass::kNeeded || file.kind != EntryKind::kFile || seen[file.inode])
-        continue;
+      // A name that a later layer hides counts as needed where another name of its inode is: no container sees it.
+      if (analysis_.file_classes[i] != FileClass::kNeeded || file.kind != EntryKind::kFile || !file.live()) continue;
       const Inode& inode = tree.inodes()[file.inode];
-      // With several names it is shared already; taking one of them away would save nothing.
-      if (inode.size < kLeastDuplicate || inode.live_names != 1) continue;
-      seen[file.inode] = true;
+      // With several names it is shared already; taking one of them away would save nothing, be it hidden or not.
+      if (inode.size < kLeastDuplicate || inode.names != 1) continue;
       groups[{inode.size, inode.content}].push_back(i);
     }
     for (auto& [same, members] : groups) {

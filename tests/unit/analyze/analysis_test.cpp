@@ -115,6 +115,15 @@ TEST(Analysis, AnInodeWithANameThatStaysStays) {
   EXPECT_EQ(analysis.waste().files, 0U);
 }
 
+TEST(Analysis, AHiddenNameOfWhatStaysIsNoDuplicate) {
+  const std::string content = noise(10'000, 1);
+  const auto analysis =
+      analyze_tars({TarWriter().file("other", content).file("a", content).hard_link("b", "a").finish(),
+                    TarWriter().file(".wh.a", "").finish()});
+  EXPECT_TRUE(analysis.duplicates.empty());
+  EXPECT_EQ(analysis.waste().files, 0U);  // a's bytes are b's.
+}
+
 TEST(Analysis, AnImageOfNothing) {
   const auto analysis = analyze_tars({});
   EXPECT_EQ(analysis.all().files, 0U);
