@@ -18,6 +18,11 @@ std::string_view next_name(std::string_view& path) {
   return name;
 }
 
+tl::unexpected<Error> too_many(std::size_t limit, const char* what) {
+  return fail(Code::kResourceExhausted,
+              "the image has more than " + std::to_string(limit) + " " + what + " up to here, the limit");
+}
+
 }  // namespace
 
 ImageTree::ImageTree(const TreeLimits& limits) : limits_(limits) { nodes_.emplace_back(); }
@@ -37,13 +42,14 @@ std::uint32_t ImageTree::child(std::uint32_t parent, std::string_view name) cons
   return found == children_.end() ? kNone : found->second;
 }
 
-std::uint32_t ImageTree::make(std::string_view path) {
+Result<std::uint32_t> ImageTree::make(std::string_view path) {
   std::uint32_t node = 0;
   while (!path.empty()) {
+    if (auto status = make_room_below(node); !status) return fail(status.error());
     const std::string_view name = next_name(path);
     std::uint32_t next = child(node, name);
     if (next == kNone) {
-      if (nodes_.size() > limits_.nodes) return kNone;  // The root is none of them.
+      if (nodes_.size() > limits_.nodes) return too_many(limits_.nodes, "names and folders");  // Besides the root.
       next = static_cast<std::uint32_t>(nodes_.size());
       Node fresh;
       fresh.name = intern(name);
@@ -56,6 +62,19 @@ std::uint32_t ImageTree::make(std::string_view path) {
     node = next;
   }
   return node;
+}
+
+/// Something lies in `node`: then it is a folder, whether this layer has an entry for it or not. Layers are unpacked
+/// each for itself, so that a link of a lower one is not followed.
+Status ImageTree::make_room_below(std::uint32_t node) {
+  const std::uint32_t file = nodes_[node].file;
+  if (file == kNone || files_[file].kind == EntryKind::kDirectory) return {};
+  if (files_[file].layer < layers_) {
+    hide(node);
+  } else if (files_[file].kind != EntryKind::kSymlink) {
+    return fail(Code::kInvalidArgument, unpack::printable(this->path(node)) + " is no folder");
+  }
+  return {};
 }
 
 std::uint32_t ImageTree::lookup(std::string_view path) const {
@@ -172,11 +191,9 @@ void ImageTree::put(std::uint32_t node, const Entry& entry, const ScannedLayer& 
     // A target in a lower layer would be copied: what that takes is not this layer's.
     if (other != kNone && files_[other].layer == layers_ && target != node) file.inode = files_[other].inode;
   }
-  if (nodes_[node].file != kNone) {
-    const bool folder = files_[nodes_[node].file].kind == EntryKind::kDirectory;
-    hide(node);
-    if (folder && entry.kind != EntryKind::kDirectory) drop_below(node);
-  }
+  hide(node);
+  // It may have been a folder without an entry of its own.
+  if (entry.kind != EntryKind::kDirectory) drop_below(node);
   if (file.inode == kNone) {
     file.inode = static_cast<std::uint32_t>(inodes_.size());
     Inode inode;
@@ -210,10 +227,6 @@ Status ImageTree::keep(std::uint32_t file, const std::string& content) {
 }
 
 Status ImageTree::add(const ScannedLayer& layer) {
-  const auto too_many = [](std::size_t limit, const char* what) {
-    return fail(Code::kResourceExhausted,
-                "the image has more than " + std::to_string(limit) + " " + what + " up to here, the limit");
-  };
   entries_ += layer.entries.size();
   if (entries_ > limits_.entries) return too_many(limits_.entries, "entries");
   for (std::size_t i = 0; i < layer.entries.size(); ++i) {
@@ -225,8 +238,9 @@ Status ImageTree::add(const ScannedLayer& layer) {
       if (node != kNone) hide_below(node, entry.kind == EntryKind::kWhiteout);
       continue;
     }
-    const std::uint32_t node = make(name);
-    if (node == kNone) return too_many(limits_.nodes, "names and folders");
+    const auto made = make(name);
+    if (!made) return fail(made.error().context("entry " + unpack::printable(name)));
+    const std::uint32_t node = *made;
     put(node, entry, layer);
     const auto kept = layer.kept.find(i);
     if (kept == layer.kept.end()) continue;

@@ -1,7 +1,8 @@
 // All layers of an image on top of each other: which entries a container sees, and which a later layer has overwritten
 // or deleted. Rules as OCI image-spec layer.md, "Applying": a whiteout hides what lower layers have, never its own
-// layer's; a file in place of a folder hides what was below it; an inode lives as long as one of its names does. One
-// thread. Views into names last as long as the tree.
+// layer's; a file in place of a folder hides what was below it, a folder in place of a file hides the file (with an
+// entry of its own or without); an inode lives as long as one of its names does. One thread. Views into names last as
+// long as the tree.
 #pragma once
 
 #include <cstdint>
@@ -56,7 +57,7 @@ class ImageTree {
   ImageTree(const ImageTree&) = delete;  // Its views are into itself.
   ImageTree& operator=(const ImageTree&) = delete;
 
-  /// The next layer, bottom first. kResourceExhausted: beyond the limits.
+  /// The next layer, bottom first. kResourceExhausted: beyond the limits. kInvalidArgument: an entry lies in a file.
   Status add(const ScannedLayer& layer);
 
   [[nodiscard]] const std::vector<File>& files() const { return files_; }
@@ -92,8 +93,9 @@ class ImageTree {
     }
   };
 
-  /// kNone: there are too many nodes.
-  std::uint32_t make(std::string_view path);
+  /// What lower layers have in place of one of its folders is hidden.
+  Result<std::uint32_t> make(std::string_view path);
+  Status make_room_below(std::uint32_t node);
   /// kNone: no layer has said anything of it.
   [[nodiscard]] std::uint32_t lookup(std::string_view path) const;
   [[nodiscard]] std::uint32_t child(std::uint32_t parent, std::string_view name) const;

@@ -68,6 +68,38 @@ TEST(ImageTree, AFileInPlaceOfAFolderHidesItAndBack) {
   EXPECT_EQ(live(back), "a/x");
 }
 
+TEST(ImageTree, FoldersWithoutEntriesAreReplacedToo) {
+  for (const bool link : {false, true}) {
+    TarWriter top;
+    if (link) top.symlink("app", "other");
+    if (!link) top.file("app", "now a file");
+    const auto tree = tree_of({TarWriter().file("app/big", "1").file("app/b/y", "1").finish(), top.finish()});
+    EXPECT_EQ(live(tree), "app") << link;
+    EXPECT_EQ(tree.files()[0].hidden_by, 1U);
+  }
+  EXPECT_EQ(live(tree_of({TarWriter().file("app/big", "1").file("app", "in the same layer").finish()})), "app");
+}
+
+TEST(ImageTree, FoldersWithoutEntriesReplaceWhatLowerLayersHave) {
+  const auto tree = tree_of({TarWriter().file("a", "a file").symlink("l", "b").file("b/z", "1").finish(),
+                             TarWriter().file("a/b", "1").file("l/y", "2").finish()});
+  EXPECT_EQ(live(tree), "a/b b/z l/y");
+  EXPECT_NE(tree.find("l/y"), kNone);
+  EXPECT_EQ(tree.find("l/z"), kNone);
+}
+
+TEST(ImageTree, NothingLiesInAFileOfTheSameLayer) {
+  ImageTree tree;
+  test::BytesSource source(TarWriter().file("a", "a file").file("a/b", "1").finish());
+  const auto layer = scan_layer(source, "", std::nullopt, {});
+  ASSERT_TRUE(layer);
+  const auto added = tree.add(*layer);
+  ASSERT_FALSE(added);
+  EXPECT_EQ(added.error().code, Code::kInvalidArgument);
+  EXPECT_NE(added.error().message.find("entry \"a/b\": \"a\" is no folder"), std::string::npos)
+      << added.error().message;
+}
+
 TEST(ImageTree, WhatOverwritesNamesTheLayer) {
   const auto tree =
       tree_of({TarWriter().file("a", "old").finish(), TarWriter().finish(), TarWriter().file("a", "new one").finish()});
