@@ -166,8 +166,9 @@ Result<NodeModel> model_from_json(const std::string& text) {
       known.first_byte = adaptive::from_seconds(path.at("first_byte_ms").get<double>() / 1000);
       known.link_rate = path.at("bytes_per_second").get<double>() / adaptive::kWireEfficiency;
       known.connection_cap = path.at("connection_cap_bytes_per_second").get<double>();
+      // As records::known_paths() leaves them, so that a saved calibration predicts what its node does.
       known.warm.dns = true;
-      known.needs_token = known.index = false;
+      known.needs_token = false;
       model.paths.emplace(host, known);
     }
   } catch (const Json::exception&) {

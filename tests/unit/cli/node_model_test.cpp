@@ -42,6 +42,20 @@ TEST(NodeModel, FitsRecordsAndSurvivesJson) {
   EXPECT_EQ(to_json(*again), to_json(model));
 }
 
+TEST(NodeModel, ASavedCalibrationPredictsWhatItsNodeDoes) {
+  const auto model = model_of(many_records(), "test");
+  const auto again = model_from_json(to_json(model).dump());
+  ASSERT_TRUE(again);
+  const std::vector<adaptive::PullLayer> layers = {{10'000'000, 30'000'000, 700}};
+  ASSERT_EQ(again->paths.size(), model.paths.size());
+  for (const auto& [host, path] : model.paths) {
+    const auto predicted = adaptive::predict_pull(layers, path, model.calibration.costs);
+    const auto saved = adaptive::predict_pull(layers, again->paths.at(host), again->calibration.costs);
+    EXPECT_NEAR(saved.setup, predicted.setup, 1e-6) << host;
+    EXPECT_NEAR(saved.total(), predicted.total(), 1e-6) << host;
+  }
+}
+
 TEST(NodeModel, SaysWhenItKnowsNothing) {
   const auto model = model_of({}, "test");
   EXPECT_EQ(model.calibration.pulls, 0U);
