@@ -18,6 +18,9 @@ namespace paceline::analyze {
 namespace {
 
 constexpr std::size_t kRangeBytes = 4U << 20U;
+constexpr std::uint64_t kStallBytes = 1024;  // A second: as fetch.stall_bytes_per_second.
+/// What the stall floor lets pass at the slowest; without one a fetch has the time that a token may take.
+constexpr Duration kRangeTimeout = std::chrono::seconds(2 * kRangeBytes / kStallBytes);
 constexpr std::size_t kRefusalBytes = 64U << 10U;
 constexpr int kMostSteps = 8;  // Redirects and renewed tokens for one range.
 constexpr int kMostIndexesAsked = 3;
@@ -27,6 +30,7 @@ class Client {
  public:
   explicit Client(const RegistrySettings& settings)
       : network(net::NetworkOptions::from_environment()),
+        stall_window(settings.stall_window),
         hosts_(settings.certs_dirs, settings.own_mirror),
         credentials_(settings.docker_configs, registry::CredentialHelper(search_path()), clock),
         tokens_(network, clock),
@@ -38,6 +42,7 @@ class Client {
 
   const SystemClock clock;
   net::NetworkThread network;
+  const Duration stall_window;
 
  private:
   static std::string search_path() {
@@ -103,6 +108,9 @@ class RangedBlob final : public unpack::LayerSource {
     for (int step = 0; step < kMostSteps; ++step) {
       if (!request) return named(request.error());
       request->headers.set("Range", "bytes=" + std::to_string(from) + "-" + std::to_string(last));
+      request->total_timeout = kRangeTimeout;
+      request->stall_bytes = kStallBytes;
+      request->stall_window = client_.stall_window;
       // A registry that ignores Range sends all: too much for one range, unless the blob is no larger.
       auto response = registry::fetch_patiently(
           client_.network, *request, std::max<std::size_t>(last - from + 1, kRefusalBytes), retry, client_.clock);

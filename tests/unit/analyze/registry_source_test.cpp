@@ -45,7 +45,7 @@ class LayoutRegistry {
 
 /// `mirrors`: URLs that are asked before the registry.
 std::string error_or_names(const FakeServer& server, const std::vector<std::string>& mirrors = {},
-                           const std::string& own_mirror = {}) {
+                           const RegistrySettings& settings = {}) {
   // It speaks plain HTTP, and would wait for the end of a TLS greeting.
   const test::TempDir certs;
   std::filesystem::create_directories(certs.path() / server.host());
@@ -54,8 +54,8 @@ std::string error_or_names(const FakeServer& server, const std::vector<std::stri
   certs.write(server.host() + "/hosts.toml", hosts);
   OpenOptions options;
   options.platform = *oci::Platform::parse("linux/amd64");
+  options.registry = settings;
   options.registry.certs_dirs = {certs.path()};
-  options.registry.own_mirror = own_mirror;
   auto image = open_image(server.host() + "/team/app:1", options);
   if (!image) return "error: " + image.error().message;
   auto analysis = analyze(**image, {.threads = 2});
@@ -148,8 +148,23 @@ TEST(RegistrySource, TheDaemonsOwnMirrorIsNotAsked) {
   const LayoutRegistry registry(kTars);
   const auto serve = [&](const auto& request, auto& connection) { registry.serve(request, connection); };
   FakeServer mirror(serve), server(serve);
-  EXPECT_EQ(error_or_names(server, {mirror.url("")}, mirror.host()), "a big b ");
+  RegistrySettings settings;
+  settings.own_mirror = mirror.host();
+  EXPECT_EQ(error_or_names(server, {mirror.url("")}, settings), "a big b ");
   EXPECT_TRUE(mirror.requests().empty());
+}
+
+TEST(RegistrySource, ARangeThatStandsStillIsGivenUp) {
+  const LayoutRegistry registry(kTars);
+  FakeServer server([&](const FakeRequest& request, FakeConnection& connection) {
+    if (!request.has("Range")) return registry.serve(request, connection);
+    connection.write("HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-9/10\r\nContent-Length: 10\r\n\r\nab");
+    connection.wait_until_closed();
+  });
+  RegistrySettings settings;
+  settings.stall_window = std::chrono::milliseconds(50);
+  const std::string error = error_or_names(server, {}, settings);
+  EXPECT_NE(error.find("stalled"), std::string::npos) << error;
 }
 
 TEST(RegistrySource, RedirectsInACircleEnd) {
