@@ -61,10 +61,14 @@ void print(Session& session, const AnalyzeArguments& arguments, const analyze::A
 }
 
 Exit run_analysis(Session& session, const AnalyzeArguments& arguments) {
-  const auto analysis = analyze_image(session, arguments.image, arguments.options);
-  if (!analysis) return session.output.fail(analysis.error());
-  const auto prediction = prepare_prediction(session, analysis->image.registry, arguments.options);
+  auto prediction = prepare_prediction(session, arguments.options);
   if (!prediction) return session.output.fail(prediction.error());
+  const auto source = open_image(session, arguments.image, arguments.options);
+  if (!source) return session.output.fail(source.error());
+  const auto path = choose_path(*prediction, (*source)->info().registry, arguments.options);
+  if (!path) return session.output.fail(path.error());
+  const auto analysis = read_image(session, arguments.image, **source);
+  if (!analysis) return session.output.fail(analysis.error());
   const auto advice = analyze::advise(*analysis, prediction->target);
   print(session, arguments, *analysis, advice, *prediction);
 

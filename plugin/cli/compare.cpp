@@ -36,21 +36,28 @@ Outcome<void> measure_both(Session& session, const CompareArguments& arguments, 
 }
 
 Exit run_comparison(Session& session, const CompareArguments& arguments) {
-  const auto a = analyze_image(session, arguments.a, arguments.options);
-  if (!a) return session.output.fail(a.error());
-  const auto b = analyze_image(session, arguments.b, arguments.options);
-  if (!b) return session.output.fail(b.error());
-  if (arguments.measure > 0 && (a->image.registry.empty() || b->image.registry.empty())) {
+  auto prediction = prepare_prediction(session, arguments.options);
+  if (!prediction) return session.output.fail(prediction.error());
+  const auto source_a = open_image(session, arguments.a, arguments.options);
+  if (!source_a) return session.output.fail(source_a.error());
+  const auto source_b = open_image(session, arguments.b, arguments.options);
+  if (!source_b) return session.output.fail(source_b.error());
+  const std::string& registry = (*source_a)->info().registry;
+  if (arguments.measure > 0 && (registry.empty() || (*source_b)->info().registry.empty())) {
     return session.output.fail({Exit::kUsage, "--measure pulls from registries: both images have to be references"});
   }
+  const auto path = choose_path(*prediction, registry, arguments.options);
+  if (!path) return session.output.fail(path.error());
+  const auto a = read_image(session, arguments.a, **source_a);
+  if (!a) return session.output.fail(a.error());
+  const auto b = read_image(session, arguments.b, **source_b);
+  if (!b) return session.output.fail(b.error());
   MeasuredPulls measured_a, measured_b;
   if (arguments.measure > 0) {
     if (auto measured = measure_both(session, arguments, measured_a, measured_b); !measured) {
       return session.output.fail(measured.error());
     }
   }
-  const auto prediction = prepare_prediction(session, a->image.registry, arguments.options);
-  if (!prediction) return session.output.fail(prediction.error());
   const auto comparison = compare_images(*a, *b, prediction->target);
   const ComparedImages images{*a, *b, comparison, measured_a, measured_b, *prediction};
   switch (session.options.format) {

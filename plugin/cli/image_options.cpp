@@ -101,7 +101,8 @@ std::string mirror_of(const std::filesystem::path& daemon_config) {
   return config.mirror.enabled ? config.mirror.address : std::string();
 }
 
-Outcome<analyze::Analysis> analyze_image(Session& session, const std::string& image, const ImageOptions& options) {
+Outcome<std::unique_ptr<analyze::ImageSource>> open_image(Session& session, const std::string& image,
+                                                          const ImageOptions& options) {
   analyze::OpenOptions open;
   open.tag = options.tag;
   open.store = options.store;
@@ -120,9 +121,12 @@ Outcome<analyze::Analysis> analyze_image(Session& session, const std::string& im
     if (!digest) return tl::unexpected(digest.error());
     name = *digest;
   }
-  const auto source = analyze::open_image(name, open);
+  auto source = analyze::open_image(name, open);
   if (!source) return tl::unexpected(failure_of(source.error()));
+  return std::move(*source);
+}
 
+Outcome<analyze::Analysis> read_image(Session& session, const std::string& image, analyze::ImageSource& source) {
   ProgressLine line(session.output, session.clock, "reading " + image);
   analyze::AnalyzeOptions analyzing;
   analyzing.threads = std::max(1U, std::thread::hardware_concurrency());
@@ -135,37 +139,44 @@ Outcome<analyze::Analysis> analyze_image(Session& session, const std::string& im
     }
     return {};
   };
-  auto analysis = analyze::analyze(**source, analyzing);
+  auto analysis = analyze::analyze(source, analyzing);
   line.end();
   if (!analysis) return tl::unexpected(failure_of(analysis.error()));
   return std::move(*analysis);
 }
 
-Outcome<Prediction> prepare_prediction(Session& session, const std::string& registry, const ImageOptions& options) {
+Outcome<Prediction> prepare_prediction(Session& session, const ImageOptions& options) {
+  Prediction out;
+  if (!options.path.empty() && options.path != kRegistryPath) {
+    const auto path = parse_path_name(options.path);
+    if (!path) return tl::unexpected(Failure{Exit::kUsage, path.error().message});
+    out.path_name = options.path;
+    out.target.path = *path;
+  }
   auto model = load_model(session, options.calibration);
   if (!model) return tl::unexpected(model.error());
-  Prediction out;
-  const bool by_name = !options.path.empty() && options.path != kRegistryPath;
-  const adaptive::Path* known = by_name ? nullptr : find_path(model->paths, registry);
-  if (known == nullptr && options.path == kRegistryPath) {
+  out.target.costs = model->calibration.costs;
+  out.target.options.unpack = !options.no_unpack;
+  out.model = std::move(*model);
+  return out;
+}
+
+Outcome<void> choose_path(Prediction& prediction, const std::string& registry, const ImageOptions& options) {
+  if (!prediction.path_name.empty()) return {};
+  if (const adaptive::Path* known = find_path(prediction.model.paths, registry); known != nullptr) {
+    prediction.target.path = *known;
+    prediction.path_name = std::string(kRegistryPath) + " (" + registry + ")";
+    return {};
+  }
+  if (options.path == kRegistryPath) {
     return tl::unexpected(Failure{
         Exit::kFailed, registry.empty()
                            ? "the image is of no registry: name a path, e.g. --path 100mbps-35ms"
                            : "no pull from " + registry + " is on record here: name a path, e.g. --path 100mbps-35ms"});
   }
-  if (known != nullptr) {
-    out.target.path = *known;
-    out.path_name = std::string(kRegistryPath) + " (" + registry + ")";
-  } else {
-    out.path_name = by_name ? options.path : kUsualPath;
-    const auto path = parse_path_name(out.path_name);
-    if (!path) return tl::unexpected(Failure{Exit::kUsage, path.error().message});
-    out.target.path = *path;
-  }
-  out.target.costs = model->calibration.costs;
-  out.target.options.unpack = !options.no_unpack;
-  out.model = std::move(*model);
-  return out;
+  prediction.path_name = kUsualPath;
+  prediction.target.path = *parse_path_name(kUsualPath);
+  return {};
 }
 
 }  // namespace paceline::cli

@@ -37,10 +37,16 @@ struct Prediction {
 /// host:port of the mirror that the daemon of this configuration serves; empty: none.
 [[nodiscard]] std::string mirror_of(const std::filesystem::path& daemon_config);
 
-/// Reads the image, with progress on standard error.
-Outcome<analyze::Analysis> analyze_image(Session& session, const std::string& image, const ImageOptions& options);
-/// `registry`: whose path is meant by "registry"; empty: there is none.
-Outcome<Prediction> prepare_prediction(Session& session, const std::string& registry, const ImageOptions& options);
+/// Before anything is read, so that what is wrong with the options is said at once: the model, and the path if it has a
+/// name.
+Outcome<Prediction> prepare_prediction(Session& session, const ImageOptions& options);
+/// Finds the image; of one in a registry its manifest and config are read. kUsage: the name is none.
+Outcome<std::unique_ptr<analyze::ImageSource>> open_image(Session& session, const std::string& image,
+                                                          const ImageOptions& options);
+/// The path where none was named: `registry`'s, as the model knows it. Empty: the image is of no registry.
+Outcome<void> choose_path(Prediction& prediction, const std::string& registry, const ImageOptions& options);
+/// Reads the layers, with progress on standard error.
+Outcome<analyze::Analysis> read_image(Session& session, const std::string& image, analyze::ImageSource& source);
 
 /// What a failure of the analysis exits with.
 [[nodiscard]] Failure failure_of(const Error& error);

@@ -88,6 +88,25 @@ TEST_F(AnalyzeCommand, WrongUsageAndMissingImages) {
   EXPECT_EQ(paceline({"compare", image, image, "--measure", "1"}).exit, 2);
 }
 
+TEST_F(AnalyzeCommand, OptionsAreCheckedBeforeAnythingIsRead) {
+  const auto foreign = dir.write("foreign.json", "{}");
+  for (const std::vector<std::string>& images : {std::vector<std::string>{"analyze", "/no/such/file"},
+                                                 std::vector<std::string>{"compare", "/no/such/a", "/no/such/b"}}) {
+    auto words = images;
+    words.insert(words.end(), {"--path", "nonsense"});
+    EXPECT_EQ(paceline(words).exit, 2);
+    words = images;
+    words.insert(words.end(), {"--calibration", foreign});
+    EXPECT_NE(paceline(words).err.find("it is not what 'paceline calibrate"), std::string::npos);
+  }
+  // Of an image whose layers cannot be read.
+  for (const auto& blob : std::filesystem::directory_iterator(dir.path() / "fat" / "blobs" / "sha256")) {
+    if (blob.file_size() > 10'000) std::filesystem::remove(blob);
+  }
+  EXPECT_NE(paceline({"analyze", image, "--path", "registry"}).err.find("of no registry"), std::string::npos);
+  EXPECT_NE(paceline({"analyze", image}).err.find("layer 1"), std::string::npos);
+}
+
 TEST_F(AnalyzeCommand, TheDaemonsMirrorIsKnownFromItsConfiguration) {
   EXPECT_EQ(mirror_of(dir.path() / "absent.toml"), "127.0.0.1:5151");
   EXPECT_EQ(mirror_of(dir.write("other.toml", "[mirror]\naddress = \"127.0.0.1:7000\"\n")), "127.0.0.1:7000");
