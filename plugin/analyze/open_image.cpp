@@ -30,7 +30,18 @@ Result<std::unique_ptr<ImageSource>> open_stored(const std::string& image, const
   return found;
 }
 
+bool is_written_as_path(const std::string& image) {
+  return image.starts_with('/') || image.starts_with("./") || image.starts_with("../");
+}
+
 }  // namespace
+
+bool is_reference(const std::string& image, const OpenOptions& options) {
+  std::error_code ignored;
+  const auto status = fs::status(image, ignored);
+  return options.store.empty() && !fs::is_directory(status) && !fs::is_regular_file(status) &&
+         !is_written_as_path(image);
+}
 
 Result<std::unique_ptr<ImageSource>> open_image(const std::string& image, const OpenOptions& options) {
   if (!options.store.empty()) return open_stored(image, options);
@@ -38,7 +49,7 @@ Result<std::unique_ptr<ImageSource>> open_image(const std::string& image, const 
   const auto status = fs::status(image, ignored);
   if (fs::is_directory(status)) return open_layout(image, options);
   if (fs::is_regular_file(status)) return open_archive(image, options.tag, options.platform);
-  if (image.starts_with('/') || image.starts_with("./") || image.starts_with("../")) {
+  if (is_written_as_path(image)) {
     return fail(Code::kNotFound, image + ": there is no such file or folder");
   }
   auto reference = oci::Reference::parse(image);

@@ -18,6 +18,9 @@ struct OpenOptions {
   RegistrySettings registry;
 };
 
+/// Whether `image` is no file, no folder, and not written like one: then it has to be a reference.
+[[nodiscard]] bool is_reference(const std::string& image, const OpenOptions& options);
+
 /// A folder: an OCI layout. A file: an archive of docker save, or of an OCI layout. With options.store: the digest of a
 /// manifest in the store. Else a reference in a registry.
 Result<std::unique_ptr<ImageSource>> open_image(const std::string& image, const OpenOptions& options);

@@ -121,6 +121,10 @@ Outcome<std::unique_ptr<analyze::ImageSource>> open_image(Session& session, cons
     if (!digest) return tl::unexpected(digest.error());
     name = *digest;
   }
+  if (analyze::is_reference(name, open)) {
+    const auto reference = oci::Reference::parse(name);
+    if (!reference) return tl::unexpected(Failure{Exit::kUsage, reference.error().message});
+  }
   auto source = analyze::open_image(name, open);
   if (!source) return tl::unexpected(failure_of(source.error()));
   return std::move(*source);

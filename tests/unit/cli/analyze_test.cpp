@@ -85,6 +85,8 @@ TEST_F(AnalyzeCommand, WrongUsageAndMissingImages) {
   EXPECT_EQ(paceline({"analyze", image, "--max-waste", "many"}).exit, 2);
   EXPECT_EQ(paceline({"analyze", image, "--path", "registry"}).exit, 1);
   EXPECT_EQ(paceline({"analyze", "/no/such/file"}).exit, 4);
+  EXPECT_EQ(paceline({"analyze", "registry.example/UPPER/case"}).exit, 2);
+  EXPECT_EQ(paceline({"compare", image, "registry.example/app:not a tag"}).exit, 2);
   EXPECT_EQ(paceline({"compare", image, image, "--measure", "1"}).exit, 2);
 }
 
