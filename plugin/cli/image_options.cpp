@@ -47,16 +47,6 @@ Outcome<std::string> stored_digest(Session& session, const std::string& image) {
                                                      " is on record: name the image in the store by its digest"});
 }
 
-/// "docker.io" is served by another host; a registry is known by its host, with a port or without.
-const adaptive::Path* find_path(const std::map<std::string, adaptive::Path>& paths, const std::string& registry) {
-  if (registry.empty()) return nullptr;
-  const std::string host = registry == "docker.io" ? "registry-1.docker.io" : registry;
-  for (const std::string& name : {host, host + ":443", host + ":80"}) {
-    if (const auto path = paths.find(name); path != paths.end()) return &path->second;
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 void ImageOptions::add_to(CLI::App& command) {
@@ -167,7 +157,7 @@ Outcome<Prediction> prepare_prediction(Session& session, const ImageOptions& opt
 
 Outcome<void> choose_path(Prediction& prediction, const std::string& registry, const ImageOptions& options) {
   if (!prediction.path_name.empty()) return {};
-  if (const adaptive::Path* known = find_path(prediction.model.paths, registry); known != nullptr) {
+  if (const adaptive::Path* known = prediction.model.path_to(registry); known != nullptr) {
     prediction.target.path = *known;
     prediction.path_name = std::string(kRegistryPath) + " (" + registry + ")";
     return {};

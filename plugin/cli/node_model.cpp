@@ -61,11 +61,23 @@ std::string NodeModel::describe() const {
                            100 * calibration.median_error, 100 * calibration.p90_error);
 }
 
+const adaptive::Path* NodeModel::path_to(const std::string& registry) const {
+  if (registry.empty()) return nullptr;
+  // Calibrations of before say nothing of registries: then one is known by its own host, with a port or without.
+  const auto blobs = registries.find(registry);
+  const std::string host = registry == "docker.io" ? "registry-1.docker.io" : registry;
+  for (const std::string& name : {blobs == registries.end() ? host : blobs->second, host + ":443", host + ":80"}) {
+    if (const auto path = paths.find(name); path != paths.end()) return &path->second;
+  }
+  return nullptr;
+}
+
 NodeModel model_of(const std::vector<records::ColdStart>& records, std::string source) {
   const auto pulls = records::observe_all(records);
   NodeModel model;
   model.calibration = adaptive::calibrate(pulls, defaults_here());
   model.paths = records::known_paths(records);
+  model.registries = records::blob_hosts(records);
   model.source = std::move(source);
   if (model.calibration.pulls == 0) {
     model.source +=
@@ -127,11 +139,13 @@ Json to_json(const NodeModel& model) {
     paths[host] = {{"rtt_ms", 1000 * adaptive::seconds(path.rtt_blob)},
                    {"first_byte_ms", 1000 * adaptive::seconds(path.first_byte)},
                    {"bytes_per_second", path.link_rate * adaptive::kWireEfficiency},
-                   {"connection_cap_bytes_per_second", path.connection_cap}};
+                   {"connection_cap_bytes_per_second", path.connection_cap},
+                   {"redirect", path.redirect}};
   }
   Json out = error_json(model);
   out["coefficients"] = std::move(costs);
   out["paths"] = std::move(paths);
+  out["registries"] = model.registries;
   return out;
 }
 
@@ -169,7 +183,11 @@ Result<NodeModel> model_from_json(const std::string& text) {
       // As records::known_paths() leaves them, so that a saved calibration predicts what its node does.
       known.warm.dns = true;
       known.needs_token = false;
+      known.redirect = path.value("redirect", false);
       model.paths.emplace(host, known);
+    }
+    if (const auto registries = json.find("registries"); registries != json.end()) {
+      model.registries = registries->get<std::map<std::string, std::string>>();
     }
   } catch (const Json::exception&) {
     return fail(Code::kInvalidArgument, "it is not what 'paceline calibrate --output json' prints");

@@ -16,8 +16,12 @@ namespace paceline::cli {
 
 struct NodeModel {
   adaptive::Calibration calibration;
-  std::map<std::string, adaptive::Path> paths;  ///< By blob host, as known from records.
-  std::string source;                           ///< "12 pulls of this node", "FILE", or why it is the defaults.
+  std::map<std::string, adaptive::Path> paths;    ///< By blob host, as known from records.
+  std::map<std::string, std::string> registries;  ///< Whose blobs come from which of these hosts.
+  std::string source;                             ///< "12 pulls of this node", "FILE", or why it is the defaults.
+
+  /// Of the host that `registry`'s blobs come from; null: no record says.
+  [[nodiscard]] const adaptive::Path* path_to(const std::string& registry) const;
 
   /// "fitted to 48 pulls of this node; on pulls left out its error was 4 % in the median, 11 % at the 90th percentile"
   [[nodiscard]] std::string describe() const;

@@ -14,7 +14,7 @@ constexpr double kSettledMs = 1000;
 struct Seen {
   double rtt_ms = 0;
   std::vector<double> first_byte_ms, settled_rates, rates, stream_rates;
-  std::size_t capped = 0, pulls = 0;
+  std::size_t capped = 0, redirected = 0, pulls = 0;
 };
 
 adaptive::Duration from_ms(double ms) { return adaptive::from_seconds(ms / 1000); }
@@ -61,6 +61,7 @@ std::map<std::string, adaptive::Path> known_paths(const std::vector<ColdStart>& 
     seen.rates.push_back(rate);
     if (record.phase_ms("fetch") >= kSettledMs) seen.settled_rates.push_back(rate);
     ++seen.pulls;
+    if (record.hosts.size() > 1) ++seen.redirected;
     if (per_stream_limit(record, *host)) {
       ++seen.capped;
       seen.stream_rates.push_back(host->stream_bytes_per_second);
@@ -73,12 +74,29 @@ std::map<std::string, adaptive::Path> known_paths(const std::vector<ColdStart>& 
     path.first_byte = from_ms(adaptive::quantile(seen.first_byte_ms, 0.5));
     path.warm.dns = true;
     path.needs_token = false;
+    path.redirect = 2 * seen.redirected > seen.pulls;
     if (2 * seen.capped > seen.pulls) path.connection_cap = adaptive::quantile(seen.stream_rates, 0.5);
     const double rate = adaptive::quantile(seen.settled_rates.empty() ? seen.rates : seen.settled_rates, 0.5);
     path.link_rate = rate / adaptive::kWireEfficiency;
     // Streams at a cap of their own say nothing of how much the link could bring.
     if (path.connection_cap > 0) path.link_rate = 0;
     out.emplace(name, path);
+  }
+  return out;
+}
+
+std::map<std::string, std::string> blob_hosts(const std::vector<ColdStart>& records) {
+  std::map<std::string, std::map<std::string, std::size_t>> pulls;
+  for (const ColdStart& record : records) {
+    if (is_whole(record) && !record.registry.empty() && find_main(record) != nullptr) {
+      ++pulls[record.registry][main_host(record)];
+    }
+  }
+  std::map<std::string, std::string> out;
+  for (const auto& [registry, hosts] : pulls) {
+    const auto most =
+        std::max_element(hosts.begin(), hosts.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    out.emplace(registry, most->first);
   }
   return out;
 }

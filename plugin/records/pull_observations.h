@@ -15,6 +15,10 @@ namespace paceline::records {
 /// Blob hosts ("host:port") as paths: the smallest round trip, and the median of the best rates of their pulls.
 [[nodiscard]] std::map<std::string, adaptive::Path> known_paths(const std::vector<ColdStart>& records);
 
+/// Registries, as references name them ("docker.io") → the host of known_paths() that their blobs mostly come from:
+/// that is another one where they are redirected.
+[[nodiscard]] std::map<std::string, std::string> blob_hosts(const std::vector<ColdStart>& records);
+
 /// The host that brought the most; empty: nothing was fetched.
 [[nodiscard]] std::string main_host(const ColdStart& record);
 

@@ -56,6 +56,29 @@ TEST(NodeModel, ASavedCalibrationPredictsWhatItsNodeDoes) {
   }
 }
 
+TEST(NodeModel, ARegistryIsFoundByTheHostOfItsBlobs) {
+  auto records = many_records();
+  for (auto& record : records) {
+    record.registry = "docker.io";
+    record.hosts.push_back(record.hosts.front());
+    record.hosts.back().host = "cdn.example:443";
+    record.hosts.back().best_bytes_per_second *= 2;
+  }
+  const auto model = model_of(records, "test");
+  auto again = model_from_json(to_json(model).dump());
+  ASSERT_TRUE(again);
+  for (const NodeModel* each : std::initializer_list<const NodeModel*>{&model, &*again}) {
+    ASSERT_NE(each->path_to("docker.io"), nullptr);
+    EXPECT_EQ(each->path_to("docker.io"), &each->paths.at("cdn.example:443"));
+    EXPECT_TRUE(each->path_to("docker.io")->redirect);
+    EXPECT_EQ(each->path_to("other.example"), nullptr);
+    EXPECT_EQ(each->path_to(""), nullptr);
+  }
+  again->registries.clear();
+  again->paths["registry-1.docker.io:443"] = again->paths.at("cdn.example:443");
+  EXPECT_EQ(again->path_to("docker.io"), &again->paths.at("registry-1.docker.io:443"));
+}
+
 TEST(NodeModel, SaysWhenItKnowsNothing) {
   const auto model = model_of({}, "test");
   EXPECT_EQ(model.calibration.pulls, 0U);

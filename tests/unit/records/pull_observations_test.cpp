@@ -93,5 +93,25 @@ TEST(PullObservations, APathIsWhatItsPullsHaveShown) {
   EXPECT_EQ(path.connection_cap, 0);
 }
 
+TEST(PullObservations, ARegistrysBlobsComeFromTheHostThatBringsTheMost) {
+  auto record = unpacked_record();
+  record.registry = "docker.io";
+  record.hosts.front().host = "registry-1.docker.io:443";
+  record.hosts.front().best_bytes_per_second = 1e3;
+  record.hosts.push_back(record.hosts.front());
+  record.hosts.back().host = "cdn.example:443";
+  record.hosts.back().best_bytes_per_second = 13e6;
+  auto once = record;
+  once.hosts.back().host = "other.example:443";
+  const std::vector<ColdStart> records = {once, record, record, unpacked_record()};
+  const auto hosts = blob_hosts(records);
+  ASSERT_EQ(hosts.size(), 2U);
+  EXPECT_EQ(hosts.at("docker.io"), "cdn.example:443");
+  EXPECT_EQ(hosts.at("registry.example"), "registry.example:443");
+  const auto paths = known_paths(records);
+  EXPECT_TRUE(paths.at("cdn.example:443").redirect);
+  EXPECT_FALSE(paths.at("registry.example:443").redirect);
+}
+
 }  // namespace
 }  // namespace paceline::records
