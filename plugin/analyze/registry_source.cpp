@@ -105,6 +105,7 @@ class RangedBlob final : public unpack::LayerSource {
     const auto named = [&](const Error& error) { return fail(error.context("blob " + digest_.to_string())); };
     const std::uint64_t last = std::min(size_, from + kRangeBytes) - 1;
     auto request = repository_.blob_request(digest_, index);
+    bool left_origin = false;
     for (int step = 0; step < kMostSteps; ++step) {
       if (!request) return named(request.error());
       request->headers.set("Range", "bytes=" + std::to_string(from) + "-" + std::to_string(last));
@@ -118,6 +119,10 @@ class RangedBlob final : public unpack::LayerSource {
       const std::string location(response->headers.get("Location"));
       if (response->status == 206 || (response->status == 200 && from == 0))
         return body(std::move(*response), from, last);
+      if (response->status == 401 && left_origin) {
+        // Its challenge names who is to get the registry's credentials: it is not answered.
+        return named({Code::kUnauthenticated, net::redact(request->url) + " wants credentials of its own"});
+      }
       if (response->status == 401) {
         const std::string sent(request->headers.get("Authorization"));
         auto renewed = repository_.reauthorize(index, std::string(response->headers.get("WWW-Authenticate")), sent);
@@ -128,6 +133,7 @@ class RangedBlob final : public unpack::LayerSource {
         if (!target) return named(target.error());
         if (!net::same_origin(request->url, *target)) {
           // Credentials, private headers and trust settings were for the registry, not for where it sends us.
+          left_origin = true;
           request->headers.clear();
           request->tls = {};
         }

@@ -167,6 +167,27 @@ TEST(RegistrySource, ARangeThatStandsStillIsGivenUp) {
   EXPECT_NE(error.find("stalled"), std::string::npos) << error;
 }
 
+TEST(RegistrySource, AChallengeOfARedirectsTargetIsNotAnswered) {
+  const LayoutRegistry registry(kTars);
+  std::atomic<bool> asked = false;
+  std::string elsewhere;
+  FakeServer target([&](const FakeRequest& request, FakeConnection& connection) {
+    if (request.target.starts_with("/token")) asked = true;
+    connection.respond(request, 401, "{}",
+                       {{"WWW-Authenticate", "Bearer realm=\"" + elsewhere + "/token\",service=\"s\""}});
+  });
+  elsewhere = target.url("");
+  FakeServer server([&](const FakeRequest& request, FakeConnection& connection) {
+    if (request.target.find("/blobs/") != std::string::npos && request.has("Range")) {
+      connection.respond(request, 307, "", {{"Location", target.url(request.target)}});
+    } else {
+      registry.serve(request, connection);
+    }
+  });
+  EXPECT_NE(error_or_names(server).find("wants credentials of its own"), std::string::npos);
+  EXPECT_FALSE(asked);
+}
+
 TEST(RegistrySource, RedirectsInACircleEnd) {
   const LayoutRegistry registry(kTars);
   FakeServer server([&](const FakeRequest& request, FakeConnection& connection) {
