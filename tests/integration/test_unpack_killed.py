@@ -143,7 +143,10 @@ def test_killed_at_random_points(make_node, version, closing, registry, tmp_path
             truth.check(chain, folder)
         assert node.containerd.run_image(reference, namespace="k8s.io") == "hello from Debian\n"
         as_before = lambda: len(disk.rows()) == len(image.layers) and disk.is_clean() and disk.inodes() == inodes
-        wait_until(as_before, f"the container's snapshot and what is of no use to be deleted, {told}", 30)
+        try:
+            wait_until(as_before, f"the container's snapshot and what is of no use to be deleted, {told}", 30)
+        except TimeoutError as late:
+            raise AssertionError(f"{late}: {disk.rows()}, clean: {disk.is_clean()}, {disk.inodes()} inodes instead of {inodes}") from late
         assert disk.mounts() == [], told
         remove_all(node, service, reference, disk)
 
