@@ -14,7 +14,6 @@ import io
 import json
 import pathlib
 import random
-import resource
 import shutil
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from harness import layouts  # noqa: E402
 from harness.debian_image import SMALL, DebianImage  # noqa: E402
 from harness.images import Layer, image_of  # noqa: E402
 from harness.pacelined import BIN  # noqa: E402
+from process_usage import children_cpu, peak_of  # noqa: E402
 
 FILE = 100_000_000
 FILES_A_LAYER = 5
@@ -50,20 +50,6 @@ def models(number):
             put(noise[:FILE % len(noise)] + bytes(-FILE % 512))
         put(bytes(1024))
     return Layer(packed.getvalue(), "sha256:" + digest.hexdigest())
-
-
-def peak_of(pid):
-    """MiB. Not by wait4(2): its figure begins with what this process had when it made the other."""
-    try:
-        lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0)
-
-
-def children_cpu():
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def main():
@@ -99,8 +85,8 @@ def main():
     if child.returncode != 0:
         return 1
     print(f"{len(layers)} layers, {said['files_sum']['bytes'] / 1e9:.2f} GB in {said['files_sum']['files']} files: {seconds:.1f} s, "
-          f"{cpu:.1f} CPU s, {peak:.0f} MiB at most")
-    return 0 if peak <= options.most_mib else 1
+          f"{cpu:.1f} CPU s, {peak / 1024:.0f} MiB at most")
+    return 0 if peak <= options.most_mib * 1024 else 1
 
 
 if __name__ == "__main__":

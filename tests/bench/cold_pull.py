@@ -19,7 +19,6 @@ import csv
 import os
 import pathlib
 import random
-import resource
 import shutil
 import statistics
 import subprocess
@@ -36,8 +35,8 @@ from harness.cri import ImageService  # noqa: E402
 from harness.debian_image import SMALL, DebianImage  # noqa: E402
 from harness.pacelined import Pacelined  # noqa: E402
 from harness.registry import Registry, push  # noqa: E402
+from process_usage import children_cpu, cpu_of, peak_of  # noqa: E402
 
-TICKS = os.sysconf("SC_CLK_TCK")
 PROMISED = {"1.6": 0.30, "2.": 0.35}  # Of containerd alone, by its version.
 OF_FLOOR = 2.0
 COLUMNS = ["fs", "system", "version", "client", "rep", "seconds", "cpu_seconds", "peak_rss_kib"]
@@ -45,22 +44,6 @@ COLUMNS = ["fs", "system", "version", "client", "rep", "seconds", "cpu_seconds",
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
-
-
-def cpu_of(pid):
-    """CPU seconds of a process and of its children that have ended."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return sum(map(int, fields[11:15])) / TICKS
-
-
-def peak_of(pid):
-    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-
-
-def children_cpu():
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def settle(registry_data):

@@ -29,49 +29,54 @@ grpc::Status ask(const std::shared_ptr<grpc::Channel>& channel, const std::strin
   return ended.get_future().get();
 }
 
+/// A server that answers health checks, and whose calls are timed.
+class TimedServer {
+ public:
+  explicit TimedServer(CallTimes& calls, const std::string& observed_method = {}) {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.RegisterService(&service_);
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+    interceptors.push_back(calls.interceptor(observed_method));
+    builder.experimental().SetInterceptorCreators(std::move(interceptors));
+    server_ = builder.BuildAndStart();
+    channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials());
+  }
+
+  grpc::Status ask(const std::string& method) { return metrics::ask(channel_, method); }
+  /// All calls have ended, and have been timed.
+  void stop() { server_->Shutdown(); }
+
+ private:
+  v1::Paceline::Service service_;  // A server needs one.
+  std::unique_ptr<grpc::Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+};
+
+constexpr const char* kCheck = "/grpc.health.v1.Health/Check";
+
 TEST(CallTimes, AServersCallsAreTimedByMethod) {
   CallTimes calls;
-  v1::Paceline::Service service;  // A server needs one.
-  grpc::EnableDefaultHealthCheckService(true);
-  grpc::ServerBuilder builder;
-  int port = 0;
-  builder.RegisterService(&service);
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-  interceptors.push_back(calls.interceptor());
-  builder.experimental().SetInterceptorCreators(std::move(interceptors));
-  const auto server = builder.BuildAndStart();
-  ASSERT_TRUE(server);
-  const auto channel = grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials());
-
-  EXPECT_TRUE(ask(channel, "/grpc.health.v1.Health/Check").ok());
-  EXPECT_TRUE(ask(channel, "/grpc.health.v1.Health/Check").ok());
-  EXPECT_EQ(ask(channel, "/made.up.Service/Name").error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  server->Shutdown();
+  TimedServer server(calls);
+  EXPECT_TRUE(server.ask(kCheck).ok());
+  EXPECT_TRUE(server.ask(kCheck).ok());
+  EXPECT_EQ(server.ask("/made.up.Service/Name").error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  server.stop();
 
   const auto series = calls.series();
   EXPECT_EQ(series.size(), 1U) << "a client makes up no names";
   std::uint64_t count = 0;
-  for (const auto bucket : series.at("/grpc.health.v1.Health/Check").counts()) count += bucket;
+  for (const auto bucket : series.at(kCheck).counts()) count += bucket;
   EXPECT_EQ(count, 2U);
 }
 
 TEST(CallTimes, AMethodThatIsObservedByItsServerIsNotTimedTwice) {
   CallTimes calls;
-  v1::Paceline::Service service;
-  grpc::EnableDefaultHealthCheckService(true);
-  grpc::ServerBuilder builder;
-  int port = 0;
-  builder.RegisterService(&service);
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-  interceptors.push_back(calls.interceptor("/grpc.health.v1.Health/Check"));
-  builder.experimental().SetInterceptorCreators(std::move(interceptors));
-  const auto server = builder.BuildAndStart();
-  ASSERT_TRUE(server);
-  const auto channel = grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials());
-  EXPECT_TRUE(ask(channel, "/grpc.health.v1.Health/Check").ok());
-  server->Shutdown();
+  TimedServer server(calls, kCheck);
+  EXPECT_TRUE(server.ask(kCheck).ok());
+  server.stop();
   EXPECT_TRUE(calls.series().empty());
 }
 
