@@ -75,8 +75,8 @@ has_store() { grep -q "^io\.containerd\.content\.v1 $1" <<< "$2"; }
 # reached PLUGINS: no call that containerd passes on to the daemon ends because there is no connection. Lists of content come from its
 # own database: only a blob's bytes, or a snapshotter's list, are asked of the daemon.
 reached() {
-  local namespace blob
-  for namespace in $(ask namespaces ls -q); do
+  local namespace blob failed
+  failed=$(for namespace in $(ask namespaces ls -q); do
     blob=$(ask --namespace "$namespace" content ls -q | head -n 1)
     if [ -n "$blob" ]; then
       { timeout 10 ctr --address "$socket" --namespace "$namespace" content get "$blob" | head -c 1; } 2>&1 > /dev/null
@@ -84,7 +84,8 @@ reached() {
     if has_snapshotter "$1"; then
       timeout 10 ctr --address "$socket" --namespace "$namespace" snapshots --snapshotter paceline ls 2>&1 > /dev/null
     fi
-  done | { ! grep -q "connection error"; }
+  done)
+  ! grep -q "connection error" <<< "$failed"
 }
 
 # answers STORE: containerd has come up with this content store, and nothing that was well, and is not ours, is not.

@@ -73,8 +73,10 @@ class Disk:
         return list((self.root / "layers").iterdir())
 
     def inodes(self):
-        """Of the snapshots."""
-        return sum(1 for _ in (self.root / "snapshots").rglob("*"))
+        """Of the snapshots, but for the empty work folders of layers that containerd unpacked by itself: it does so where the
+        daemon was killed between the manifest, which it thereby forgot, and the layers."""
+        below = (self.root / "snapshots").rglob("*")
+        return sum(1 for path in below if not (path.name == "work" and path.parent.parent.name == "snapshots" and not any(path.iterdir())))
 
     def mounts(self):
         return [line for line in pathlib.Path("/proc/self/mounts").read_text().splitlines() if str(self.root) in line]
