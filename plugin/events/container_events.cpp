@@ -1,5 +1,6 @@
 #include "plugin/events/container_events.h"
 
+#include <grpcpp/completion_queue.h>
 #include <grpcpp/create_channel.h>
 #include <pthread.h>
 
@@ -20,6 +21,8 @@ using namespace std::chrono_literals;
 constexpr auto kFirstWait = 100ms;
 // The daemon starts before containerd does, and the first containers come soon after it: a look costs next to nothing.
 constexpr std::chrono::milliseconds kLongestWait = 500ms;
+// How late an event may be heard; it brings the time at which it happened.
+constexpr auto kBetweenLooks = 250ms;
 constexpr const char* kCreated = "/containers/create";
 constexpr const char* kStarted = "/tasks/start";
 // An event of these topics is some hundred bytes; a container's spec is not in it.
@@ -94,21 +97,39 @@ bool ContainerEvents::listen() {
   }
   api::SubscribeRequest request;
   for (const char* topic : {kCreated, kStarted}) request.add_filters(fmt::format("topic==\"{}\"", topic));
-  const auto stream = stub->Subscribe(&context, request);
-  // containerd answers with headers only when there is an event: that it is there shows when the stream ends.
-  api::Envelope envelope;
+  grpc::CompletionQueue queue;
+  const auto stream = stub->PrepareAsyncSubscribe(&context, request, &queue);
+  stream->StartCall(nullptr);
   bool heard = false;
-  while (stream->Read(&envelope)) {
-    heard = true;
-    tell(envelope, sink_);
+  // containerd answers with headers only when there is an event: that it is there shows when the stream ends.
+  if (succeeds(queue)) {
+    api::Envelope envelope;
+    for (stream->Read(&envelope, nullptr); succeeds(queue); stream->Read(&envelope, nullptr)) {
+      heard = true;
+      tell(envelope, sink_);
+    }
   }
-  const auto status = stream->Finish();
+  grpc::Status status;
+  stream->Finish(&status, nullptr);
+  succeeds(queue);
   {
     const std::lock_guard lock(mutex_);
     context_ = nullptr;
   }
   if (!heard) spdlog::debug("containerd's events: {}", status.error_message());
   return heard;
+}
+
+bool ContainerEvents::succeeds(grpc::CompletionQueue& queue) {
+  void* tag = nullptr;
+  bool ok = false;
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    if (queue.AsyncNext(&tag, &ok, gpr_time_0(GPR_CLOCK_MONOTONIC)) == grpc::CompletionQueue::GOT_EVENT) return ok;
+    wake_.wait_for(lock, kBetweenLooks);
+  }
+  lock.unlock();  // The stream was cancelled: it ends at once.
+  return queue.Next(&tag, &ok) && ok;
 }
 
 }  // namespace paceline::events

@@ -34,7 +34,7 @@ class PullingNode:
         done = daemon.cli_json("prefetch", "--unpack", self._node.reference(name), timeout=900)[-1]
         assert done["state"] == "done", done
         record = wait_until(lambda: self._record(done["pull_id"]), "the record")
-        daemon.cli("--timeout", "600", "evict", "--all")
+        daemon.cli("--timeout", "600s", "evict", "--all")
         return record
 
     def _record(self, pull_id):
