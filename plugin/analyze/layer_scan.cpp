@@ -137,6 +137,11 @@ class Scan {
       if (auto status = one(entry); !status) {
         return fail(status.error().context("entry " + unpack::printable(entry.header.name)));
       }
+      if (layer_.names.size() > options_.most_name_bytes) {
+        return fail(Code::kResourceExhausted, "the layer's names take more than " + format_bytes(options_.most_name_bytes) +
+                                                  ", the limit, after " + std::to_string(layer_.entries.size()) +
+                                                  " entries");
+      }
     }
   }
 

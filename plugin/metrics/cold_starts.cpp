@@ -12,12 +12,19 @@ bool told_before(const records::Phase& phase, const records::ColdStart& record) 
   return record.cold_start_ms.has_value() && phase.start_ms < record.pull_ms;
 }
 
+/// What the time says something about: nothing of a policy where two shared a path, or where nothing was to fetch.
+std::string policy_of(const records::ColdStart& record) {
+  if (record.mixed) return "mixed";
+  return record.fetched_bytes > 0 ? record.policy : "none";
+}
+
 }  // namespace
 
 void ColdStarts::record(const records::ColdStart& record) {
   const std::lock_guard lock(mutex_);
+  const std::string policy = policy_of(record);
   const auto observe = [&](const std::string& phase, double ms) {
-    seen_.phases.try_emplace({record.policy, phase}, kBounds).first->second.observe(ms / kMsPerSecond);
+    seen_.phases.try_emplace({policy, phase}, kBounds).first->second.observe(ms / kMsPerSecond);
   };
   const bool first = !record.cold_start_ms;
   if (record.state == "done" && record.source != "prefetch") {

@@ -31,7 +31,7 @@ SumsByLabel add_up(const std::vector<pull::PathSnapshot>& paths, HostLabels& lab
     sum.foreground_bytes += path.counts.foreground_bytes;
     sum.prefetch_bytes += path.counts.prefetch_bytes;
     sum.rtt = std::max(sum.rtt, path.rtt_seconds);
-    sum.first_byte = std::max(sum.first_byte, path.first_byte_seconds);
+    sum.first_byte = std::max(sum.first_byte, path.rtt_seconds + path.first_byte_seconds);
     for (const auto& [reason, count] : path.counts.retries) sum.retries[reason] += count;
     for (const auto& [change, count] : path.counts.changes) sum.changes[change] += count;
   }

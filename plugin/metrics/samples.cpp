@@ -58,7 +58,7 @@ Families pull_families(const std::vector<pull::PullSnapshot>& pulls) {
     add_sample(active, {{"state", std::string(pull::state_name(state))}}, static_cast<double>(count));
   }
   const auto waiting = std::ranges::count_if(pulls, [](const pull::PullSnapshot& pull) {
-    return pull.state == PullState::kQueued && pull.source == pull::Source::kPrefetch;
+    return pull.state == PullState::kQueued && pull.source != pull::Source::kMirror;
   });
   return {std::move(active), single_sample("paceline_prefetch_queue_length", "Prefetches that wait for a place.",
                                            MetricType::Gauge, static_cast<double>(waiting))};

@@ -262,7 +262,10 @@ HttpServer::~HttpServer() {
 }
 
 void HttpServer::stop_accepting() {
-  stopping_ = true;
+  {
+    const std::lock_guard lock(mutex_);  // Else whoever is about to wait would miss it.
+    stopping_ = true;
+  }
   ::shutdown(listener_.get(), SHUT_RDWR);  // Wakes accept().
   changed_.notify_all();
   if (acceptor_.joinable()) acceptor_.join();

@@ -150,6 +150,7 @@ class PullManager::Impl {
                                           .policy = settings_.policy(image->registry),
                                           .arm = std::nullopt});
       const auto repository = services_.registries.open(image->registry, image->repository, access);
+      record->trace->set_mixed();  // The rest of a pull says nothing of a policy.
       // Planned from the store where possible, so that the flights are known before containerd asks again.
       if (!entry.manifest || !runner_.begin_from_store(record, repository, *entry.manifest)) enqueue(record);
     }

@@ -45,7 +45,9 @@ void predict(records::ColdStart& record, unsigned max_streams) {
     path.link_rate = best / adaptive::kWireEfficiency;
   }
   record.lower_bound_ms = 1000 * adaptive::seconds(adaptive::lower_bound(path, record.fetched_bytes, max_streams));
-  if (record.lower_bound_ms > 0) record.ratio = record.pull_ms / record.lower_bound_ms;
+  // Waiting for its turn and unpacking are not the path's.
+  const double on_path = record.pull_ms - record.phase_ms("queue") - record.phase_ms("unpack");
+  if (record.lower_bound_ms > 0) record.ratio = on_path / record.lower_bound_ms;
   for (const unsigned streams : kPredicted) {
     record.predicted_ms[streams] =
         1000 * adaptive::seconds(adaptive::predicted_time(path, record.fetched_bytes, streams));

@@ -226,6 +226,7 @@ void PullRunner::bring_back(const PullRecord& pull) {
                                       .pin = false,
                                       .access = pull.access,
                                       .policy = settings_.policy(pull.image.registry)});
+  record->trace->set_mixed();  // A part of a pull says nothing of a policy.
   const auto blobs = pull.brought();
   if (!record->fetching(*pull.manifest(), blobs)) return;
   fetch(record, services_.registries.open(pull.image.registry, pull.image.repository, pull.access), blobs, {});

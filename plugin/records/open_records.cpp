@@ -10,7 +10,7 @@ using Milliseconds = std::chrono::duration<double, std::milli>;
 constexpr std::size_t kPulls = 256;
 constexpr std::size_t kUnpacked = 4096;
 constexpr std::size_t kContainers = 1024;
-// A container that comes later than this after a pull did not wait for it.
+// A container or an unpacking that comes later than this after a pull is not of it.
 constexpr double kSameStartMs = 10 * 60 * 1000;
 
 void set_unpacked(EndedPull& pull, const UnpackedLayer& unpacked) {
@@ -24,6 +24,17 @@ void set_unpacked(EndedPull& pull, const UnpackedLayer& unpacked) {
     layer.inflate_cpu_ms = Milliseconds(unpacked.inflate_cpu).count();
     layer.write_cpu_ms = Milliseconds(unpacked.write_cpu).count();
   }
+}
+
+/// Whether it is the pull's own unpacking: an image that is pulled again has the same layers.
+bool may_unpack(const EndedPull& pull, const UnpackedLayer& unpacked) {
+  const std::string blob = unpacked.blob.to_string();
+  const auto& layers = pull.record.layers;
+  const bool wants = std::any_of(layers.begin(), layers.end(), [&](const Layer& layer) {
+    return layer.digest == blob && !layer.unpack_end_ms;
+  });
+  const double began = Milliseconds(unpacked.start - pull.started).count();
+  return wants && began >= 0 && began - pull.record.pull_ms <= kSameStartMs;
 }
 
 double since_start(const ColdStart& record, WallTime when) {
@@ -44,7 +55,7 @@ std::string repository_of(const std::string& image) {
 const ColdStart& OpenRecords::pull_ended(EndedPull pull) {
   const auto entry = std::make_shared<EndedPull>(std::move(pull));
   for (const UnpackedLayer& layer : unpacked_) {
-    if (layer.start >= entry->started) set_unpacked(*entry, layer);
+    if (may_unpack(*entry, layer)) set_unpacked(*entry, layer);
   }
   pulls_.push_back(entry);
   if (pulls_.size() > kPulls) pulls_.pop_front();
@@ -52,21 +63,18 @@ const ColdStart& OpenRecords::pull_ended(EndedPull pull) {
 }
 
 const ColdStart* OpenRecords::layer_unpacked(const UnpackedLayer& unpacked) {
-  const std::string name = unpacked.blob.to_string();
   unpacked_.push_back(unpacked);
   if (unpacked_.size() > kUnpacked) unpacked_.pop_front();
   for (auto pull = pulls_.rbegin(); pull != pulls_.rend(); ++pull) {
-    const auto& layers = (*pull)->record.layers;
-    const bool has =
-        std::any_of(layers.begin(), layers.end(), [&](const Layer& layer) { return layer.digest == name; });
-    if (!has || unpacked.start < (*pull)->started) continue;
+    if (!may_unpack(**pull, unpacked)) continue;
     set_unpacked(**pull, unpacked);
     return &(*pull)->record;
   }
   return nullptr;
 }
 
-/// By its name; else by its digest; else the repository's last pull, as containerd may know the image by another tag.
+/// By its name; else by its digest; else the repository's last pull, as containerd may know the image by another tag: but
+/// not where a pull of that very image is known, whose first container this is not.
 OpenRecords::Entry OpenRecords::awaits_container(const std::string& image, WallTime created) const {
   const auto fits = [&](const auto& rule) -> Entry {
     for (auto pull = pulls_.rbegin(); pull != pulls_.rend(); ++pull) {
@@ -78,12 +86,16 @@ OpenRecords::Entry OpenRecords::awaits_container(const std::string& image, WallT
     }
     return nullptr;
   };
-  if (auto pull = fits([&](const ColdStart& record) { return record.image == image; })) return pull;
-  if (auto pull = fits([&](const ColdStart& record) {
-        return !record.manifest_digest.empty() && image.ends_with("@" + record.manifest_digest);
-      })) {
-    return pull;
-  }
+  const auto named = [&](const ColdStart& record) { return record.image == image; };
+  const auto same_digest = [&](const ColdStart& record) {
+    return !record.manifest_digest.empty() && image.ends_with("@" + record.manifest_digest);
+  };
+  if (auto pull = fits(named)) return pull;
+  if (auto pull = fits(same_digest)) return pull;
+  const bool known = std::any_of(pulls_.begin(), pulls_.end(), [&](const Entry& pull) {
+    return named(pull->record) || same_digest(pull->record);
+  });
+  if (known) return nullptr;
   return fits([&](const ColdStart& record) { return repository_of(record.image) == repository_of(image); });
 }
 
@@ -116,9 +128,12 @@ void OpenRecords::complete(EndedPull& pull, double started_ms) {
   double unpacked = record.pull_ms;
   for (const Layer& layer : record.layers) unpacked = std::max(unpacked, layer.unpack_end_ms.value_or(0));
   unpacked = std::min(unpacked, container.created_ms);
-  record.phases.push_back({"unpack", record.pull_ms, unpacked});
-  record.phases.push_back({"containerd", unpacked, container.created_ms});
-  record.phases.push_back({"start", container.created_ms, *container.started_ms});
+  const auto phase = [&](const char* name, double start_ms, double end_ms) {
+    if (end_ms > start_ms) record.phases.push_back({name, start_ms, end_ms});
+  };
+  phase("unpack", record.pull_ms, unpacked);
+  phase("containerd", unpacked, container.created_ms);
+  phase("start", container.created_ms, *container.started_ms);
 }
 
 }  // namespace paceline::records

@@ -8,8 +8,10 @@
 namespace paceline::records {
 namespace {
 
-/// A shorter transfer is over before its best rate was measured.
+/// In a shorter transfer slow start is too much of it.
 constexpr double kSettledMs = 1000;
+/// Of whole transfers' rates, what counts as the path's: some had it to themselves, others did not.
+constexpr double kUndisturbed = 0.9;
 
 struct Seen {
   double rtt_ms = 0;
@@ -57,9 +59,13 @@ std::map<std::string, adaptive::Path> known_paths(const std::vector<ColdStart>& 
     Seen& seen = hosts[host->host];
     if (host->rtt_ms > 0) seen.rtt_ms = seen.rtt_ms > 0 ? std::min(seen.rtt_ms, host->rtt_ms) : host->rtt_ms;
     seen.first_byte_ms.push_back(host->first_byte_ms);
-    const double rate = std::max(host->best_bytes_per_second, record.goodput_bytes_per_second);
-    seen.rates.push_back(rate);
-    if (record.phase_ms("fetch") >= kSettledMs) seen.settled_rates.push_back(rate);
+    seen.rates.push_back(std::max(host->best_bytes_per_second, record.goodput_bytes_per_second));
+    // A whole transfer cannot bring more than the link carries. A short while's best can: a filled hole hands over at
+    // once all that waited behind it.
+    const double fetch_ms = record.phase_ms("fetch");
+    if (fetch_ms >= kSettledMs) {
+      seen.settled_rates.push_back(static_cast<double>(record.fetched_bytes) / (fetch_ms / 1000));
+    }
     ++seen.pulls;
     if (record.hosts.size() > 1) ++seen.redirected;
     if (per_stream_limit(record, *host)) {
@@ -76,7 +82,8 @@ std::map<std::string, adaptive::Path> known_paths(const std::vector<ColdStart>& 
     path.needs_token = false;
     path.redirect = 2 * seen.redirected > seen.pulls;
     if (2 * seen.capped > seen.pulls) path.connection_cap = adaptive::quantile(seen.stream_rates, 0.5);
-    const double rate = adaptive::quantile(seen.settled_rates.empty() ? seen.rates : seen.settled_rates, 0.5);
+    const double rate = seen.settled_rates.empty() ? adaptive::quantile(seen.rates, 0.5)
+                                                   : adaptive::quantile(seen.settled_rates, kUndisturbed);
     path.link_rate = rate / adaptive::kWireEfficiency;
     // Streams at a cap of their own say nothing of how much the link could bring.
     if (path.connection_cap > 0) path.link_rate = 0;

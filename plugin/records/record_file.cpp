@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <span>
@@ -10,14 +11,36 @@
 #include "plugin/base/files.h"
 
 namespace paceline::records {
+namespace {
+
+constexpr std::uint64_t kTail = 1U << 20U;  // No record is longer.
+
+/// Where the last line ends that was written to its end: what a power loss or a full disk cut goes.
+Result<std::uint64_t> whole_lines(int fd, std::uint64_t size) {
+  const std::uint64_t from = size > kTail ? size - kTail : 0;
+  std::string tail(size - from, '\0');
+  auto got = read_at(fd, std::as_writable_bytes(std::span(tail)), from);
+  if (!got) return fail(got.error());
+  tail.resize(*got);
+  const auto end = tail.rfind('\n');
+  if (end == std::string::npos) return from == 0 ? 0 : size;
+  return from + end + 1;
+}
+
+}  // namespace
 
 Status RecordFile::open() {
-  auto fd = open_file(file_, O_WRONLY | O_CREAT, 0640);
+  auto fd = open_file(file_, O_RDWR | O_CREAT, 0640);
   if (!fd) return fail(fd.error());
   struct stat info {};
   if (::fstat(fd->get(), &info) != 0) return fail(errno_error(errno, file_.string()));
+  auto whole = whole_lines(fd->get(), static_cast<std::uint64_t>(info.st_size));
+  if (!whole) return fail(whole.error());
+  if (*whole < static_cast<std::uint64_t>(info.st_size) && ::ftruncate(fd->get(), static_cast<off_t>(*whole)) != 0) {
+    return fail(errno_error(errno, file_.string()));
+  }
   fd_ = std::move(*fd);
-  size_ = static_cast<std::uint64_t>(info.st_size);
+  size_ = *whole;
   return {};
 }
 
@@ -29,6 +52,7 @@ Status RecordFile::append(std::string_view line) {
     std::error_code error;
     std::filesystem::rename(file_, file_.string() + ".1", error);
     if (error) return fail(errno_error(error.value(), "rotate " + file_.string()));
+    fd_ = {};  // Whatever comes next, it is not the renamed one that goes on.
     if (auto opened = open(); !opened) return opened;
   }
   // Line and end in one write: a reader who follows the file sees whole lines.

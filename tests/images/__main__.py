@@ -53,7 +53,9 @@ def parser():
     run.add_argument("--budget", type=minutes, metavar="TIME", help="e.g. 30m: starts nothing that would not end in this time")
     run.add_argument("--seed", type=int, default=1, help="of the order (default: %(default)s)")
     run.add_argument("--csv", type=pathlib.Path, help="default: docs/study/images.csv")
-    run.add_argument("--work", type=pathlib.Path, default=BUILD / "work", help="folder for stores; the disk that is measured")
+    run.add_argument("--work", type=pathlib.Path, default=BUILD / "work",
+                     help="folder for stores; the disk that is measured. On ext4 files made soon after others were deleted cost more CPU, "
+                          "for every system: a tmpfs there leaves the disk out")
     run.add_argument("--dry-run", action="store_true", help="builds, and prints the plan and the time it would take")
     report = commands.add_parser("report", help="tables, plots and page of the rows there are")
     report.add_argument("--csv", type=pathlib.Path, default=DOCS / "images.csv")
@@ -137,7 +139,8 @@ def measure(options, jobs, systems, images, results, images_folder, say):
 
     trail.prepare()
     machine.write(results.path.with_name(f"{results.path.stem}-machine.json"), BIN, {
-        "containerd 2.1": str(versions.all_versions()["forky"]), "buildah": machine.first_line("buildah", "--version")})
+        "containerd 2.1": str(versions.all_versions()["forky"]), "buildah": machine.first_line("buildah", "--version"),
+        "file system of the stores": machine.first_line("findmnt", "--noheadings", "--output", "FSTYPE", "--target", options.work)})
     say(f"{len(jobs)} pulls, about {sum(job.seconds for job in jobs) / 60:.0f} min")
     driver = Driver(jobs, systems, images, results, images_folder, options.work, os.cpu_count(), 1, options.budget, say,
                     first_lane=FIRST_LANE, site_type=Place)

@@ -108,6 +108,16 @@ TEST(LayerScan, AnEmptyLayerIsALayer) {
   EXPECT_TRUE(layer->entries.empty());
 }
 
+TEST(LayerScan, NamesHaveALimitTogether) {
+  ScanOptions options;
+  options.most_name_bytes = 10;
+  EXPECT_TRUE(scan(TarWriter().file("12345", "").symlink("1", "1234").finish(), options));
+  const auto more = scan(TarWriter().file("12345", "").symlink("1", "12345").finish(), options);
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().code, Code::kResourceExhausted);
+  EXPECT_EQ(more.error().message, "the layer's names take more than 10 B, the limit, after 2 entries");
+}
+
 TEST(LayerScan, TheCallerMayGiveUp) {
   ScanOptions options;
   options.progress = [](std::uint64_t) { return fail(Code::kCancelled, "enough"); };

@@ -39,6 +39,20 @@ TEST(ColdStarts, PhasesOfThePullComeAtItsEndAndThoseOfTheContainerLater) {
   EXPECT_THAT(later, HasSubstr("paceline_records_dropped_total 3"));
 }
 
+TEST(ColdStarts, APolicyIsOnlyNamedWhereTheTimeSaysSomethingOfIt) {
+  ColdStarts starts;
+  auto record = records::sample_record();
+  record.mixed = true;
+  starts.record(record);
+  record.mixed = false;
+  record.fetched_bytes = 0;
+  starts.record(record);
+  const std::string text = to_text(record_families(starts.snapshot(), 0));
+  EXPECT_THAT(text, Not(HasSubstr("policy=\"adaptive\"")));
+  EXPECT_THAT(text, HasSubstr("policy=\"mixed\",phase=\"pull\""));
+  EXPECT_THAT(text, HasSubstr("policy=\"none\",phase=\"pull\""));
+}
+
 TEST(ColdStarts, PrefetchesAndFailuresAreNone) {
   ColdStarts starts;
   auto record = records::sample_record();

@@ -19,6 +19,15 @@ TEST(ChallengedCallers, TheFirstRefusalCountsAndIsForgottenWithTheReturn) {
   EXPECT_FALSE(callers.returned("host/app", at(106)));
 }
 
+TEST(ChallengedCallers, WhoGaveUpInBetweenBeginsAnew) {
+  ChallengedCallers callers;
+  callers.refused("host/app", at(100), at(101));
+  callers.refused("host/app", at(116), at(117));
+  const auto wait = callers.returned("host/app", at(118));
+  ASSERT_TRUE(wait);
+  EXPECT_EQ(wait->began, at(116));
+}
+
 TEST(ChallengedCallers, WhoComesMuchLaterBeginsAnew) {
   ChallengedCallers callers;
   callers.refused("host/app", at(100), at(101));

@@ -65,6 +65,50 @@ TEST(OpenRecords, OtherImagesAndLateContainersAreNotThisColdStart) {
   EXPECT_EQ(open.task_started("default", "c2", sample_wall(20 * 60 * 1000)), nullptr);
 }
 
+TEST(OpenRecords, AnImagePulledAgainLeavesTheFirstPullsLayersAlone) {
+  OpenRecords open;
+  const auto pull = sample_pull();
+  open.pull_ended(pull);
+  const auto unpacked = [&](milliseconds start) {
+    return open.layer_unpacked(
+        {kBlob, pull.started + start, pull.started + start + milliseconds(100), 5000, 7, milliseconds(20), {}});
+  };
+  ASSERT_NE(unpacked(milliseconds(300)), nullptr);
+  EXPECT_EQ(unpacked(milliseconds(5000)), nullptr) << "it has its unpacking";
+
+  OpenRecords other;
+  other.pull_ended(pull);
+  EXPECT_EQ(other.layer_unpacked({kBlob, pull.started + std::chrono::hours(2), pull.started + std::chrono::hours(3),
+                                  5000, 7, milliseconds(20), {}}),
+            nullptr)
+      << "far too late to be its own";
+}
+
+TEST(OpenRecords, ASecondContainerDoesNotTakeAnotherTagsRecord) {
+  OpenRecords open;
+  open.pull_ended(sample_pull());
+  open.container_created("default", "c1", "registry.example/team/app:1", sample_wall(1500));
+  ASSERT_NE(open.task_started("default", "c1", sample_wall(1600)), nullptr);
+  auto second = sample_pull();
+  second.record.image = "registry.example/team/app:2";
+  second.record.manifest_digest = "sha256:" + std::string(64, 'c');
+  open.pull_ended(second);
+  open.container_created("default", "c2", "registry.example/team/app:1", sample_wall(1700));
+  EXPECT_EQ(open.task_started("default", "c2", sample_wall(1800)), nullptr);
+  open.container_created("default", "c3", "registry.example/team/app:2", sample_wall(1900));
+  EXPECT_NE(open.task_started("default", "c3", sample_wall(2000)), nullptr);
+}
+
+TEST(OpenRecords, PhasesOfNoLengthAreLeftOut) {
+  OpenRecords open;
+  const auto pull = sample_pull();
+  open.pull_ended(pull);
+  open.container_created("default", "c1", pull.record.image, sample_wall(1500));
+  const auto* record = open.task_started("default", "c1", sample_wall(1800));
+  ASSERT_NE(record, nullptr);
+  for (const Phase& phase : record->phases) EXPECT_NE(phase.name, "unpack");
+}
+
 TEST(OpenRecords, APrefetchIsNoColdStart) {
   OpenRecords open;
   auto pull = sample_pull();

@@ -93,6 +93,14 @@ TEST(PullObservations, APathIsWhatItsPullsHaveShown) {
   EXPECT_EQ(path.connection_cap, 0);
 }
 
+TEST(PullObservations, AWholeTransferSaysMoreOfThePathThanItsBestMoment) {
+  auto record = unpacked_record();
+  record.phases = {{"resolve", 0, 100}, {"connect", 100, 200}, {"fetch", 200, 2200}};
+  record.hosts.front().best_bytes_per_second = 6e6;
+  const auto paths = known_paths({record, unpacked_record()});
+  EXPECT_NEAR(paths.at("registry.example:443").link_rate * adaptive::kWireEfficiency, 5e6, 1);
+}
+
 TEST(PullObservations, ARegistrysBlobsComeFromTheHostThatBringsTheMost) {
   auto record = unpacked_record();
   record.registry = "docker.io";

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "plugin/base/files.h"
 #include "tests/support/temp_dir.h"
 
@@ -26,6 +28,14 @@ TEST(RecordFile, GoesOnWhereTheLastProcessStopped) {
   { ASSERT_TRUE(RecordFile(path, 1000).append("one")); }
   { ASSERT_TRUE(RecordFile(path, 1000).append("two")); }
   EXPECT_EQ(read_file(path).value(), "one\ntwo\n");
+}
+
+TEST(RecordFile, ALineThatWasCutGoes) {
+  const test::TempDir dir;
+  const auto path = dir.path() / "records.jsonl";
+  std::ofstream(path) << "one\n{\"two, which was cut";
+  { ASSERT_TRUE(RecordFile(path, 1000).append("3")); }
+  EXPECT_EQ(read_file(path).value(), "one\n3\n");
 }
 
 TEST(RecordFile, AFolderThatIsNotThereIsAnError) {
