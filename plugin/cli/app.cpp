@@ -4,9 +4,11 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
-#include <map>
+#include <set>
+#include <sstream>
 
 #include "plugin/base/text.h"
+#include "plugin/cli/choice.h"
 #include "plugin/cli/session.h"
 
 namespace paceline::cli {
@@ -33,16 +35,15 @@ std::string check_duration(std::string& text) {
 }
 
 void add_global_options(CLI::App& app, Options& options) {
-  static const std::map<std::string, Options::Format> kFormats = {{"table", Options::Format::kTable},
-                                                                  {"json", Options::Format::kJson},
-                                                                  {"csv", Options::Format::kCsv},
-                                                                  {"html", Options::Format::kHtml}};
   app.add_option("--address", options.address, "The daemon's unix socket")
       ->envname("PACELINE_ADDRESS")
       ->capture_default_str();
-  app.add_option("-o,--output", options.format,
-                 "table or json; for report also csv or html, for analyze and compare html")
-      ->transform(CLI::CheckedTransformer(kFormats).description(""))
+  add_choice<Options::Format>(app, "-o,--output", options.format,
+                              {{"table", Options::Format::kTable},
+                               {"json", Options::Format::kJson},
+                               {"csv", Options::Format::kCsv},
+                               {"html", Options::Format::kHtml}},
+                              "table or json; for report also csv or html, for analyze and compare html")
       ->type_name("FORMAT");
   app.add_flag_callback(
       "--no-color", [&options] { options.colour = false; }, "No colours; so does NO_COLOR=1");

@@ -1,6 +1,7 @@
 // paceline completion bash: made from the commands themselves, so it is never out of date.
 #include <CLI/CLI.hpp>
 
+#include "plugin/cli/choice.h"
 #include "plugin/cli/session.h"
 
 namespace paceline::cli {
@@ -44,7 +45,10 @@ std::string bash(const CLI::App& root) {
 void add_completion(CLI::App& app, Action& chosen) {
   auto* command = app.add_subcommand("completion", "Print a completion script for a shell")->group("");
   auto shell = std::make_shared<std::string>();
-  command->add_option("SHELL", *shell, "bash")->required()->check(CLI::IsMember({"bash"}));
+  add_choice<std::string>(*command, "SHELL", *shell, {{"bash", "bash"}}, "bash")->required();
+  command->footer(
+      "Example:\n"
+      "  paceline completion bash > /etc/bash_completion.d/paceline");
   command->callback([&chosen, &app, shell] {  // The option writes into `shell`: it must live as long as the parser.
     chosen = [&app](Session& session) {
       session.output.text(bash(app));

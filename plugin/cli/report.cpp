@@ -1,8 +1,8 @@
 // paceline report.
 #include <CLI/CLI.hpp>
-#include <map>
 
 #include "plugin/base/text.h"
+#include "plugin/cli/choice.h"
 #include "plugin/cli/report_views.h"
 #include "plugin/cli/session.h"
 
@@ -74,8 +74,6 @@ Exit report(Session& session, const ReportArguments& arguments) {
 }  // namespace
 
 void add_report(CLI::App& app, Action& chosen) {
-  static const std::map<std::string, GroupBy> kGroups = {
-      {"policy", GroupBy::kPolicy}, {"registry", GroupBy::kRegistry}, {"image", GroupBy::kImage}};
   auto* command = app.add_subcommand("report", "Compare the cold starts that are on record");
   auto arguments = std::make_shared<ReportArguments>();
   command
@@ -89,11 +87,13 @@ void add_report(CLI::App& app, Action& chosen) {
           },
           "", "duration"))
       ->type_name("DURATION");
-  command->add_option("--by", arguments->by, "policy, registry or image; default: policy")
-      ->transform(CLI::CheckedTransformer(kGroups).description(""))
+  add_choice<GroupBy>(*command, "--by", arguments->by,
+                      {{"policy", GroupBy::kPolicy}, {"registry", GroupBy::kRegistry}, {"image", GroupBy::kImage}},
+                      "policy, registry or image; default: policy")
       ->type_name("GROUP");
-  command->add_option("--source", arguments->source, "Only these: foreground, prefetch or adopted")
-      ->check(CLI::IsMember({"foreground", "prefetch", "adopted"}).description(""))
+  add_choice<std::string>(*command, "--source", arguments->source,
+                          {{"foreground", "foreground"}, {"prefetch", "prefetch"}, {"adopted", "adopted"}},
+                          "Only these: foreground, prefetch or adopted")
       ->type_name("SOURCE");
   command->add_flag("--pulls", arguments->pulls, "List the pulls themselves, newest first");
   command->footer(

@@ -103,6 +103,22 @@ TEST_F(CommandTest, WrongUseExitsWithTwoAndHelps) {
   EXPECT_NE(typo.err.find("did you mean 'prefetch'"), std::string::npos) << typo.err;
 }
 
+TEST_F(CommandTest, AWordThatIsNoChoiceIsNamedWithTheChoices) {
+  const auto error = [this](std::vector<std::string> words) {
+    const auto said = paceline(std::move(words));
+    EXPECT_EQ(said.exit, 2);
+    EXPECT_EQ(said.out, "");
+    return said.err.substr(0, said.err.find('\n'));
+  };
+  EXPECT_EQ(error({"pulls", "--output", "jsn"}),
+            "error: --output: 'jsn' must be one of table, json, csv, html; did you mean 'json'?");
+  EXPECT_EQ(error({"pulls", "-o", "1"}), "error: --output: '1' must be one of table, json, csv, html");
+  EXPECT_EQ(error({"report", "--by", "0"}), "error: --by: '0' must be one of policy, registry, image");
+  EXPECT_EQ(error({"report", "--source", "prefetched"}),
+            "error: --source: 'prefetched' must be one of foreground, prefetch, adopted; did you mean 'prefetch'?");
+  EXPECT_EQ(error({"completion", "zsh"}), "error: SHELL: 'zsh' must be bash");
+}
+
 TEST_F(CommandTest, HelpTeaches) {
   const auto help = raw({"paceline", "--help"});
   EXPECT_EQ(help.exit, 0);
