@@ -61,8 +61,11 @@ void add_commands(CLI::App& app, Action& chosen) {
         add_compare,  add_calibrate, add_doctor, add_install, add_uninstall, add_version, add_completion}) {
     add(app, chosen);
   }
+  // These ask no daemon and print no results.
+  static const std::set<std::string> kAlone = {"install", "uninstall", "completion"};
   for (auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     command->fallthrough();  // "paceline pulls --output json" is as good as "paceline --output json pulls".
+    if (kAlone.contains(command->get_name())) continue;
     const std::string footer = command->get_footer();
     command->footer(footer + (footer.empty() ? "" : "\n\n") +
                     "Also --address, --output, --timeout and --no-color: see paceline --help");
@@ -94,12 +97,13 @@ int run(int argc, char** argv, std::ostream& out, std::ostream& err) {
   Options options;
   Action chosen;
   CLI::App app{std::string(kDescription), "paceline"};
-  app.footer(std::string(kExamples) + std::string(kExitCodeHelp) + std::string(kJsonHelp));
   app.get_formatter()->column_width(28);
   app.require_subcommand(1);
   app.set_version_flag("--version", "paceline " PACELINE_VERSION, "This client's version");
   add_global_options(app, options);
   add_commands(app, chosen);
+  // After the commands, which would take it for theirs.
+  app.footer(std::string(kExamples) + std::string(kExitCodeHelp) + std::string(kJsonHelp));
 
   try {
     app.parse(argc, argv);

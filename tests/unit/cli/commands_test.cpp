@@ -129,6 +129,12 @@ TEST_F(CommandTest, HelpTeaches) {
     EXPECT_EQ(raw({"paceline", command, "--help"}).exit, 0) << command;
   }
   EXPECT_NE(raw({"paceline", "evict", "--help"}).out.find("paceline evict --all"), std::string::npos);
+  const std::string common = "Also --address, --output";
+  EXPECT_NE(raw({"paceline", "version", "--help"}).out.find(common), std::string::npos);
+  for (const auto* command : {"completion", "install", "uninstall"}) {
+    EXPECT_EQ(raw({"paceline", command, "--help"}).out.find("paceline COMMAND"), std::string::npos) << command;
+    EXPECT_EQ(raw({"paceline", command, "--help"}).out.find(common), std::string::npos) << command;
+  }
 }
 
 TEST_F(CommandTest, NoDaemonIsThree) {
