@@ -105,10 +105,16 @@ int run(int argc, char** argv, std::ostream& out, std::ostream& err) {
   // After the commands, which would take it for theirs.
   app.footer(std::string(kExamples) + std::string(kExitCodeHelp) + std::string(kJsonHelp));
 
+  const Terminal terminal(STDOUT_FILENO);
+  const Terminal error_terminal(STDERR_FILENO);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
-    return app.exit(success, out, err);  // --help, --version
+    std::ostringstream text;  // --help, --version
+    app.exit(success, text, err);
+    Output output(options, terminal, error_terminal, out, err);
+    output.text(text.str());
+    return static_cast<int>(output.end(Exit::kOk));
   } catch (const CLI::ParseError& error) {
     return usage_error(app, error, argc, argv, err);
   }
@@ -126,11 +132,9 @@ int run(int argc, char** argv, std::ostream& out, std::ostream& err) {
   if (no_colour != nullptr && *no_colour != '\0') options.colour = false;
   Interrupts interrupts;
   const SystemClock clock;
-  const Terminal terminal(STDOUT_FILENO);
-  const Terminal error_terminal(STDERR_FILENO);
   Output output(options, terminal, error_terminal, out, err);
   Session session{options, output, interrupts, clock};
-  return static_cast<int>(chosen(session));
+  return static_cast<int>(output.end(chosen(session)));
 }
 
 }  // namespace paceline::cli

@@ -1,5 +1,8 @@
 #include "plugin/cli/output.h"
 
+#include <cerrno>
+#include <system_error>
+
 #include "plugin/cli/format.h"
 
 namespace paceline::cli {
@@ -14,9 +17,24 @@ Output::Output(const Options& options, const Terminal& terminal, const Terminal&
       style_(options.colour && terminal.interactive()),
       error_style_(options.colour && error_terminal.interactive()) {}
 
-void Output::text(std::string_view text) { out_ << text << std::flush; }
+void Output::text(std::string_view text) { put(text, {}); }
 
-void Output::line(std::string_view text) { out_ << text << '\n' << std::flush; }
+void Output::line(std::string_view text) { put(text, "\n"); }
+
+void Output::put(std::string_view text, std::string_view end) {
+  errno = 0;
+  out_ << text << end << std::flush;
+  if (!out_ && !lost_) lost_ = errno;
+}
+
+Exit Output::end(Exit exit) {
+  if (!lost_) return exit;
+  // A reader that went away has had enough; most often SIGPIPE has ended this program before.
+  if (*lost_ != EPIPE) {
+    error("cannot write the output" + (*lost_ == 0 ? "" : ": " + std::generic_category().message(*lost_)));
+  }
+  return exit == Exit::kOk ? Exit::kFailed : exit;
+}
 
 void Output::object(const Json& object) { line(to_line(object)); }
 

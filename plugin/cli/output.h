@@ -1,6 +1,7 @@
 // Where a command prints: results to standard output, errors to standard error. Thread rule: one thread.
 #pragma once
 
+#include <optional>
 #include <ostream>
 #include <string_view>
 
@@ -34,7 +35,14 @@ class Output {
   /// Prints the failure and answers what to exit with.
   Exit fail(const Failure& failure);
 
+  /// Whether some of the results did not go out: the disk is full, or the reader went away.
+  [[nodiscard]] bool lost() const { return lost_.has_value(); }
+  /// What a command that ended with `exit` exits with: what was lost makes a success a failure, and is said.
+  Exit end(Exit exit);
+
  private:
+  void put(std::string_view text, std::string_view end);
+
   const Terminal& terminal_;
   const Terminal& error_terminal_;
   std::ostream& out_;
@@ -42,6 +50,7 @@ class Output {
   bool json_;
   Style style_;
   Style error_style_;
+  std::optional<int> lost_;  // The first failure's errno; 0: not known.
 };
 
 }  // namespace paceline::cli

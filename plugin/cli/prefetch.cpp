@@ -33,7 +33,14 @@ Exit detached(Session& session, Client::Stream<v1::PullEvent>& stream) {
 
 Exit follow(Session& session, Client::Stream<v1::PullEvent>& stream, PullDisplay& display, bool pulls_go_on) {
   v1::PullEvent event;
-  while (stream.read(event)) display.event(event.pull());
+  while (stream.read(event)) {
+    display.event(event.pull());
+    // What is only followed ends with its reader; what was asked for goes on.
+    if (display.endless() && session.output.lost()) {
+      stream.abandon();
+      return display.exit();
+    }
+  }
   const auto ended = stream.finish();
   display.end();
   if (ended) return display.exit();

@@ -11,6 +11,7 @@
 #include "plugin/daemon/daemon.h"
 #include "plugin/daemon/notify.h"
 #include "plugin/daemon/options.h"
+#include "plugin/daemon/print.h"
 
 namespace paceline::daemon {
 namespace {
@@ -123,11 +124,9 @@ int main(int argc, char** argv) try {
   const auto& options = std::get<Options>(parsed);
   switch (options.command) {
     case Options::Command::kConfigDefault:
-      std::fputs(paceline::config::default_toml().c_str(), stdout);
-      return exit_code(Exit::kOk);
+      return exit_code(print(paceline::config::default_toml()));
     case Options::Command::kConfigReference:
-      std::fputs(paceline::config::reference_markdown().c_str(), stdout);
-      return exit_code(Exit::kOk);
+      return exit_code(print(paceline::config::reference_markdown()));
     case Options::Command::kConfigCheck:
       return check(options);
     case Options::Command::kRun:

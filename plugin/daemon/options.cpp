@@ -1,7 +1,10 @@
 #include "plugin/daemon/options.h"
 
 #include <CLI/CLI.hpp>
-#include <system_error>
+#include <sstream>
+
+#include "plugin/config/keys.h"
+#include "plugin/daemon/print.h"
 
 namespace paceline::daemon {
 namespace {
@@ -49,7 +52,8 @@ std::variant<Options, Exit> parse_command_line(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? Exit::kOk : Exit::kUsage;
+    std::ostringstream text;  // --help, --version
+    return app.exit(error, text, std::cerr) == 0 ? print(text.str()) : Exit::kUsage;
   }
   options.config_named = !file.empty();
   if (options.config_named) options.config_file = file;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <sstream>
 #include <thread>
 
@@ -117,6 +118,31 @@ TEST_F(CommandTest, AWordThatIsNoChoiceIsNamedWithTheChoices) {
   EXPECT_EQ(error({"report", "--source", "prefetched"}),
             "error: --source: 'prefetched' must be one of foreground, prefetch, adopted; did you mean 'prefetch'?");
   EXPECT_EQ(error({"completion", "zsh"}), "error: SHELL: 'zsh' must be bash");
+}
+
+TEST_F(CommandTest, OutputThatIsLostIsAFailure) {
+  const auto into = [this](std::ostream& out, std::vector<std::string> words) {
+    words.insert(words.begin(), {"paceline", "--address", api.address()});
+    std::vector<char*> argv;
+    for (auto& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    std::ostringstream err;
+    const int exit = run(static_cast<int>(words.size()), argv.data(), out, err);
+    return std::pair(exit, err.str());
+  };
+  for (const auto& words : std::vector<std::vector<std::string>>{{"status"},
+                                                                 {"status", "-o", "json"},
+                                                                 {"completion", "bash"},
+                                                                 {"--help"},
+                                                                 {"pulls", "--help"},
+                                                                 {"--version"}}) {
+    std::ofstream full("/dev/full");
+    const auto [exit, err] = into(full, words);
+    EXPECT_EQ(exit, 1) << words.front();
+    EXPECT_EQ(err, "error: cannot write the output: No space left on device\n") << words.front();
+  }
+  std::ofstream full("/dev/full");
+  EXPECT_EQ(into(full, {"status", "none"}).first, 4) << "nothing was to be written";
 }
 
 TEST_F(CommandTest, HelpTeaches) {
