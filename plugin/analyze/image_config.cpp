@@ -28,6 +28,7 @@ Status apply_config(std::string_view text, ImageInfo& info) {
   if (!config) return fail(config.error());
   info.config_bytes = text.size();
   info.platform = oci::string_member(*config, "os") + "/" + oci::string_member(*config, "architecture");
+  if (const auto variant = oci::string_member(*config, "variant"); !variant.empty()) info.platform += "/" + variant;
   const auto rootfs = config->find("rootfs");
   const auto* ids =
       rootfs != config->end() && rootfs->is_object() && rootfs->contains("diff_ids") ? &(*rootfs)["diff_ids"] : nullptr;

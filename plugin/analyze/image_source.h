@@ -27,7 +27,7 @@ struct ImageInfo {
   std::string name;                ///< As it was asked for.
   std::optional<Digest> manifest;  ///< Absent in a docker-archive.
   std::string registry;            ///< Of a registry reference; else empty.
-  std::string platform;            ///< "linux/amd64", of the config.
+  std::string platform;            ///< "linux/amd64", "linux/arm/v7": of the config.
   std::uint64_t config_bytes = 0;
   std::vector<ImageLayer> layers;  ///< Bottom first.
 };

@@ -1,5 +1,7 @@
 #include "plugin/analyze/open_image.h"
 
+#include <algorithm>
+
 #include "plugin/analyze/archive_source.h"
 #include "plugin/analyze/blobs.h"
 #include "plugin/base/files.h"
@@ -30,8 +32,31 @@ Result<std::unique_ptr<ImageSource>> open_stored(const std::string& image, const
   return found;
 }
 
+/// Whether the config of an image for `platform` may say `said`; what it leaves out speaks not against it.
+bool may_be_of(const oci::Platform& platform, const std::string& said) {
+  auto image = oci::Platform::parse(said);
+  if (!image) return true;
+  const bool has_variant = std::count(said.begin(), said.end(), '/') == 2;
+  if (!has_variant && image->architecture == platform.architecture) image->variant = platform.variant;
+  return platform.runs(*image);
+}
+
 bool is_written_as_path(const std::string& image) {
   return image.starts_with('/') || image.starts_with("./") || image.starts_with("../");
+}
+
+Result<std::unique_ptr<ImageSource>> find_image(const std::string& image, const OpenOptions& options) {
+  if (!options.store.empty()) return open_stored(image, options);
+  std::error_code ignored;
+  const auto status = fs::status(image, ignored);
+  if (fs::is_directory(status)) return open_layout(image, options);
+  if (fs::is_regular_file(status)) return open_archive(image, options.tag, options.platform);
+  if (is_written_as_path(image)) {
+    return fail(Code::kNotFound, image + ": there is no such file or folder");
+  }
+  auto reference = oci::Reference::parse(image);
+  if (!reference) return fail(reference.error());
+  return open_registry_image(*reference, options.platform, options.registry);
 }
 
 }  // namespace
@@ -44,17 +69,12 @@ bool is_reference(const std::string& image, const OpenOptions& options) {
 }
 
 Result<std::unique_ptr<ImageSource>> open_image(const std::string& image, const OpenOptions& options) {
-  if (!options.store.empty()) return open_stored(image, options);
-  std::error_code ignored;
-  const auto status = fs::status(image, ignored);
-  if (fs::is_directory(status)) return open_layout(image, options);
-  if (fs::is_regular_file(status)) return open_archive(image, options.tag, options.platform);
-  if (is_written_as_path(image)) {
-    return fail(Code::kNotFound, image + ": there is no such file or folder");
-  }
-  auto reference = oci::Reference::parse(image);
-  if (!reference) return fail(reference.error());
-  return open_registry_image(*reference, options.platform, options.registry);
+  auto found = find_image(image, options);
+  if (!found || !options.platform_asked) return found;
+  const std::string& said = (*found)->info().platform;
+  if (may_be_of(options.platform, said)) return found;
+  return fail(Code::kNotFound,
+              image + ": the image is not made for " + options.platform.to_string() + ", but for " + said);
 }
 
 }  // namespace paceline::analyze

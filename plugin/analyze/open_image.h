@@ -13,7 +13,9 @@ namespace paceline::analyze {
 
 struct OpenOptions {
   oci::Platform platform;
-  std::string tag;              ///< Of several images in one layout or archive.
+  bool platform_asked =
+      false;        ///< Then an image of another one is an error also where there is nothing to choose from.
+  std::string tag;  ///< Of several images in one layout or archive.
   std::filesystem::path store;  ///< A content folder; then the image is a manifest's digest in it.
   RegistrySettings registry;
 };

@@ -56,7 +56,8 @@ void ImageOptions::add_to(CLI::App& command) {
           "For whom times are predicted: registry (as this node's records know it), or a rate and a round trip as "
           "100mbps-35ms, 10mbps-100ms, 200mbps-35ms-cap5mbps, 50mbps-80ms-loss0.5%")
       ->type_name("NAME");
-  command.add_option("--platform", platform, "os/architecture[/variant]; default: this machine's");
+  command.add_option("--platform", platform,
+                     "os/architecture[/variant], which the image has to be of; default: of several, this machine's");
   command.add_option("--tag", tag, "Which image of a layout or an archive that has several");
   command
       .add_option(
@@ -105,6 +106,7 @@ Outcome<std::unique_ptr<analyze::ImageSource>> open_image(Session& session, cons
   open.registry.certs_dirs.assign(options.certs_dirs.begin(), options.certs_dirs.end());
   open.registry.docker_configs = docker_configs();
   open.registry.own_mirror = mirror_of(kDaemonConfig);
+    open.platform_asked = true;
   std::string name = image;
   if (!options.store.empty()) {
     const auto digest = stored_digest(session, image);

@@ -83,6 +83,23 @@ TEST(Archive, OfSeveralImagesOneIsNamed) {
   EXPECT_NE(contents(dir.path() / "layout", options).find("it has: app:1"), std::string::npos);
 }
 
+TEST(Archive, AnImageOfAnotherPlatformThanTheOneAskedForIsRefused) {
+  const TempDir dir;
+  const auto archive = dir.write("app.tar", test::docker_archive({kBase}));
+  test::write_layout(dir.path() / "layout", {kBase});
+  auto options = here();
+  options.platform = *oci::Platform::parse("linux/arm64");
+  // Where nobody asked, the machine's own only chooses among several.
+  EXPECT_EQ(contents(archive, options), "a ");
+  options.platform_asked = true;
+  for (const std::string& image : {archive.string(), (dir.path() / "layout").string()}) {
+    EXPECT_EQ(contents(image, options),
+              "error: " + image + ": the image is not made for linux/arm64/v8, but for linux/amd64");
+  }
+  options.platform = *oci::Platform::parse("linux/x86_64");
+  EXPECT_EQ(contents(archive, options), "a ");
+}
+
 TEST(Archive, WhatIsNoImageIsSaid) {
   const TempDir dir;
   EXPECT_NE(contents(dir.path(), here()).find("is no OCI layout"), std::string::npos);

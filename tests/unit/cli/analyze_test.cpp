@@ -109,6 +109,14 @@ TEST_F(AnalyzeCommand, OptionsAreCheckedBeforeAnythingIsRead) {
   EXPECT_NE(paceline({"analyze", image}).err.find("layer 1"), std::string::npos);
 }
 
+TEST_F(AnalyzeCommand, ThePlatformThatIsAskedForCounts) {
+  const auto archive = dir.write("app.tar", test::docker_archive({TarWriter().file("app", "text").finish()}));
+  EXPECT_EQ(paceline({"analyze", archive, "--platform", "linux/amd64"}).exit, 0);
+  const auto said = paceline({"analyze", archive, "--platform", "linux/riscv64"});
+  EXPECT_EQ(said.exit, 4);
+  EXPECT_NE(said.err.find("is not made for linux/riscv64, but for linux/amd64"), std::string::npos) << said.err;
+}
+
 TEST_F(AnalyzeCommand, TheDaemonsMirrorIsKnownFromItsConfiguration) {
   EXPECT_EQ(mirror_of(dir.path() / "absent.toml"), "127.0.0.1:5151");
   EXPECT_EQ(mirror_of(dir.write("other.toml", "[mirror]\naddress = \"127.0.0.1:7000\"\n")), "127.0.0.1:7000");
