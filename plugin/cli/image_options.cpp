@@ -32,7 +32,11 @@ std::vector<std::filesystem::path> docker_configs() {
 
 /// The manifest that the daemon knows of an image by name: of its newest pull.
 Outcome<std::string> stored_digest(Session& session, const std::string& image) {
-  if (Digest::parse(image)) return image;
+  // "sha256:12" would also be a tag of an image called sha256.
+  if (const auto digest = Digest::parse(image); digest || image.starts_with("sha256:")) {
+    if (!digest) return tl::unexpected(Failure{Exit::kUsage, digest.error().message});
+    return image;
+  }
   const auto reference = oci::Reference::parse(image);
   if (!reference) return tl::unexpected(Failure{Exit::kUsage, reference.error().message});
   if (reference->digest) return reference->digest->to_string();
@@ -102,11 +106,11 @@ Outcome<std::unique_ptr<analyze::ImageSource>> open_image(Session& session, cons
     const auto platform = oci::Platform::parse(options.platform);
     if (!platform) return tl::unexpected(Failure{Exit::kUsage, platform.error().message});
     open.platform = *platform;
+    open.platform_asked = true;
   }
   open.registry.certs_dirs.assign(options.certs_dirs.begin(), options.certs_dirs.end());
   open.registry.docker_configs = docker_configs();
   open.registry.own_mirror = mirror_of(kDaemonConfig);
-    open.platform_asked = true;
   std::string name = image;
   if (!options.store.empty()) {
     const auto digest = stored_digest(session, image);

@@ -109,6 +109,12 @@ TEST_F(AnalyzeCommand, OptionsAreCheckedBeforeAnythingIsRead) {
   EXPECT_NE(paceline({"analyze", image}).err.find("layer 1"), std::string::npos);
 }
 
+TEST_F(AnalyzeCommand, AMalformedDigestInTheStoreIsWrongUsage) {
+  const auto said = paceline({"analyze", "--store", dir.path(), "sha256:12"});
+  EXPECT_EQ(said.exit, 2);
+  EXPECT_NE(said.err.find("digest '12' has 2 characters, expected 64 hex digits"), std::string::npos) << said.err;
+}
+
 TEST_F(AnalyzeCommand, ThePlatformThatIsAskedForCounts) {
   const auto archive = dir.write("app.tar", test::docker_archive({TarWriter().file("app", "text").finish()}));
   EXPECT_EQ(paceline({"analyze", archive, "--platform", "linux/amd64"}).exit, 0);
