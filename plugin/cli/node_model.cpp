@@ -121,7 +121,8 @@ Outcome<std::vector<records::ColdStart>> read_records(const std::string& file) {
     auto record = records::from_json(line);
     if (!record) {
       return tl::unexpected(
-          Failure{Exit::kFailed, file + ":" + std::to_string(number) + ": " + record.error().message});
+          Failure{Exit::kFailed, file + ":" + std::to_string(number) + ": " + record.error().message +
+                                     "; what is wanted is the daemon's records.jsonl, a record a line"});
     }
     std::string id = record->pull_id;
     by_pull.insert_or_assign(std::move(id), std::move(*record));

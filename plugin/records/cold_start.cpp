@@ -202,8 +202,11 @@ std::string to_json(const ColdStart& record) {
 
 Result<ColdStart> from_json(const std::string& text) try {
   return read(Json::parse(text));
-} catch (const std::exception& error) {
-  return fail(Code::kInvalidArgument, std::string("not a cold-start record: ") + error.what());
+} catch (const Json::parse_error& error) {
+  return fail(Code::kInvalidArgument,
+              "not a cold-start record: no JSON from byte " + std::to_string(error.byte) + " on");
+} catch (const std::exception&) {
+  return fail(Code::kInvalidArgument, "not a cold-start record: a field is missing or of another type");
 }
 
 }  // namespace paceline::records

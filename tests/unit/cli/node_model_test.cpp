@@ -101,7 +101,14 @@ TEST(NodeModel, RecordsFromAFileTheLastLineOfAPullCounts) {
   EXPECT_EQ(records->front().pull_ms, 7);
   const auto broken = read_records(dir.write("broken.jsonl", to_json(first) + "\n{}\n"));
   ASSERT_FALSE(broken);
-  EXPECT_NE(broken.error().message.find("broken.jsonl:2"), std::string::npos);
+  EXPECT_NE(broken.error().message.find("broken.jsonl:2: not a cold-start record: a field is missing"),
+            std::string::npos);
+  const auto foreign = read_records(dir.write("foreign.jsonl", "{\"pull_id\": oops}\n"));
+  ASSERT_FALSE(foreign);
+  EXPECT_NE(foreign.error().message.find("foreign.jsonl:1: not a cold-start record: no JSON from byte 13 on"),
+            std::string::npos)
+      << foreign.error().message;
+  EXPECT_EQ(foreign.error().message.find("exception"), std::string::npos);
 }
 
 }  // namespace
