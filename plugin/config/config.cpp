@@ -39,7 +39,7 @@ std::string default_toml() {
   const Config defaults;
   std::string out =
       "# Configuration of pacelined. Every key is optional; the values shown are the defaults.\n"
-      "# Sizes: \"512MiB\", \"20GB\" or a number of bytes. Durations: \"250ms\", \"15s\", \"5m\".\n"
+      "# Sizes: \"512MiB\", \"20GB\" or a number of bytes. Durations: \"250ms\", \"15s\", \"5m\", \"2h\", \"7d\".\n"
       "# Check a changed file with `pacelined config check`; SIGHUP makes the daemon read it again.\n\n"
       "version = 1\n";
   std::string table;
@@ -61,9 +61,9 @@ std::string default_toml() {
 
 std::string reference_markdown() {
   const Config defaults;
-  std::string out = "| key | default | a reload applies it | meaning |\n|---|---|---|---|\n";
+  std::string out = "| key | default | range | a reload applies it | meaning |\n|---|---|---|---|---|\n";
   for (const auto& key : keys()) {
-    out += "| `" + key.name + "` | `" + key.write(defaults) + "` | " +
+    out += "| `" + key.name + "` | `" + key.write(defaults) + "` | " + key.range + (key.range.empty() ? "| " : " | ") +
            (key.takes == Takes::kEffectAtOnce ? "yes" : "restart") + " | " + std::string(key.doc) + " |\n";
   }
   return out;

@@ -13,12 +13,13 @@ namespace {
 using std::chrono::milliseconds;
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
-
 /// `field` is a generic lambda from an Owner (const or not) to the setting inside it.
 template <class Owner, class Type, class Field>
 Key<Owner> key(std::string name, Takes takes, Type type, Field field, std::string_view doc) {
-  return {std::move(name), doc, takes,
+  return {std::move(name),
+          doc,
+          takes,
+          type.range(),
           [type, field](Owner& owner, const toml::node& node) -> Status {
             auto value = type.read(node);
             if (!value) return fail(value.error());
@@ -168,7 +169,7 @@ const std::vector<Key<Config>>& keys() {
             "Docker `config.json` files with the daemon's own credentials. Used for prefetches only."),
     };
     for (const auto& inner : concurrency_keys()) {
-      all.push_back({"concurrency." + inner.name, inner.doc, inner.takes,
+      all.push_back({"concurrency." + inner.name, inner.doc, inner.takes, inner.range,
                      [&inner](Config& own, const toml::node& node) { return inner.read(own.concurrency, node); },
                      [&inner](const Config& own) { return inner.write(own.concurrency); }});
     }

@@ -22,6 +22,7 @@ struct Key {
   std::string name;      ///< "fetch.retries"
   std::string_view doc;  ///< One or two sentences, without line breaks.
   Takes takes;
+  std::string range;  ///< From the smallest to the largest value, for the docs; empty: none, or `doc` says it.
   std::function<Status(Owner&, const toml::node&)> read;
   std::function<std::string(const Owner&)> write;  ///< The value as TOML.
 };

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "plugin/base/files.h"
 #include "plugin/base/text.h"
@@ -43,7 +44,7 @@ class Parser {
     }
     check_streams("concurrency", config_.concurrency);
     for (const auto& [host, own] : config_.concurrency_by_registry) {
-      if (own != config_.concurrency) check_streams(std::string(kRegistryTables) + "." + in_quotes(host), own);
+      check_streams(std::string(kRegistryTables) + "." + in_quotes(host), own);
     }
     if (!errors_.empty()) return fail(Code::kInvalidArgument, joined());
     return std::move(config_);
@@ -59,6 +60,7 @@ class Parser {
       } else if (name == kRegistryTables) {
         collect_registries(node, line);
       } else if (const auto* known = find(name)) {
+        lines_[name] = line;
         if (auto status = known->read(config_, node); !status) error(line, name + ": " + status.error().message);
       } else if (is_table(name)) {
         if (const auto* inner = node.as_table()) {
@@ -101,16 +103,25 @@ class Parser {
         const std::string near = nearest_word(key.str(), names);
         error(line, unknown_text(fmt::format("{}.{}", name, key.str()), near) +
                         (node.is_table() ? fmt::format(" ({})", kQuoteHint) : ""));
-      } else if (auto status = known->read(into, node); !status) {
-        error(line, name + "." + known->name + ": " + status.error().message);
+      } else {
+        lines_[name + "." + known->name] = line;
+        if (auto status = known->read(into, node); !status) {
+          error(line, name + "." + known->name + ": " + status.error().message);
+        }
       }
     }
   }
 
   void check_streams(const std::string& table, const Concurrency& own) {
     if (own.mode != ConcurrencyMode::kFixed || own.streams <= own.max_streams) return;
-    error(0, table + ".streams: " + std::to_string(own.streams) + " is above max_streams, " +
-                 std::to_string(own.max_streams));
+    // Two keys that do not go together, one of them perhaps inherited: the line is of what this table has of them.
+    toml::source_index line = 0;
+    for (const char* key : {".mode", ".max_streams", ".streams"}) {
+      if (const auto at = lines_.find(table + key); at != lines_.end()) line = at->second;
+    }
+    if (line == 0) return;  // All of it is [concurrency]'s, of which it is said.
+    error(line, table + ".streams: " + std::to_string(own.streams) + " is above max_streams, " +
+                    std::to_string(own.max_streams));
   }
 
   static const Key<Config>* find(std::string_view name) {
@@ -160,6 +171,7 @@ class Parser {
   const std::string& file_;
   Config config_;
   std::vector<std::pair<std::string, const toml::table*>> registry_tables_;
+  std::map<std::string, toml::source_index> lines_;  // Of the keys that the file has.
   std::vector<std::pair<toml::source_index, std::string>> errors_;
 };
 

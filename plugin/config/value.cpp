@@ -54,6 +54,8 @@ Result<unsigned> Count::read(const toml::node& node) const {
   return static_cast<unsigned>(*value);
 }
 
+std::string Count::range() const { return write(least) + " to " + write(most); }
+
 Result<std::uint64_t> Bytes::read(const toml::node& node) const {
   std::uint64_t bytes = 0;
   if (const auto number = node.value_exact<std::int64_t>()) {
@@ -79,6 +81,11 @@ std::string Bytes::write(std::uint64_t value) {
   return std::to_string(value);
 }
 
+std::string Bytes::range() const {
+  if (most == kNoLimit) return least == 0 ? "" : "from " + write(least);
+  return write(least) + " to " + write(most);
+}
+
 Result<std::chrono::milliseconds> Time::read(const toml::node& node) const {
   const auto text = node.value_exact<std::string>();
   if (!text) return fail(Code::kInvalidArgument, "must be a duration in quotes, e.g. " + write(least));
@@ -90,9 +97,17 @@ Result<std::chrono::milliseconds> Time::read(const toml::node& node) const {
 }
 
 std::string Time::write(std::chrono::milliseconds value) {
-  const auto count = value.count();
-  return in_quotes(count % 1000 == 0 ? std::to_string(count / 1000) + "s" : std::to_string(count) + "ms");
+  static constexpr std::array<std::pair<std::string_view, std::int64_t>, 4> kUnits = {
+      {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}}};
+  for (const auto& [unit, size] : kUnits) {
+    if (value.count() != 0 && value.count() % size == 0) {
+      return in_quotes(std::to_string(value.count() / size) + std::string(unit));
+    }
+  }
+  return in_quotes(std::to_string(value.count()) + "ms");
 }
+
+std::string Time::range() const { return write(least) + " to " + write(most); }
 
 Result<std::filesystem::path> Path::read(const toml::node& node) const {
   const auto text = node.value_exact<std::string>();
@@ -145,6 +160,8 @@ std::string Counts::write(const std::vector<unsigned>& value) {
   for (const unsigned count : value) out += (out.empty() ? "" : ", ") + std::to_string(count);
   return "[" + out + "]";
 }
+
+std::string Counts::range() const { return "each " + Count{least, most}.range(); }
 
 Result<std::vector<ExperimentArm>> ArmList::read(const toml::node& node) {
   const auto* array = node.as_array();

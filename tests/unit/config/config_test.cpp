@@ -171,7 +171,10 @@ TEST(Config, WrongTypesAndRanges) {
   EXPECT_THAT(error_of("[registry]\ncerts_dirs = [1]"), HasSubstr("must be a path"));
   EXPECT_THAT(error_of("[concurrency]\nmax_streams = 129"), HasSubstr("above the largest value, 128"));
   EXPECT_THAT(error_of("[concurrency]\nmax_streams = 0"), HasSubstr("below the smallest value, 1"));
-  EXPECT_THAT(error_of("[concurrency]\nmode = \"fixed\"\nstreams = 40"), HasSubstr("40 is above max_streams, 32"));
+  EXPECT_THAT(error_of("[concurrency]\nmode = \"fixed\"\nstreams = 40"),
+              HasSubstr("paceline.toml:3: concurrency.streams: 40 is above max_streams, 32"));
+  EXPECT_THAT(error_of("[concurrency]\nstreams = 40\n[concurrency.registry.\"ghcr.io\"]\nmode = \"fixed\""),
+              HasSubstr("paceline.toml:4: concurrency.registry.\"ghcr.io\".streams: 40 is above max_streams, 32"));
   EXPECT_THAT(error_of("[fetch]\nstall_window = \"1ms\""), HasSubstr("below the smallest value, \"1s\""));
   EXPECT_THAT(error_of("[fetch]\nunverified_bytes = 1"), HasSubstr("below the smallest value, \"16MiB\""));
   EXPECT_THAT(error_of("version = 2"), HasSubstr("version: must be 1"));
@@ -220,12 +223,21 @@ TEST(Config, DefaultFileHoldsTheDefaults) {
   EXPECT_EQ(*config, Config());
   EXPECT_THAT(active, HasSubstr("\nfree_floor = \"512MiB\"\n"));
   EXPECT_THAT(active, HasSubstr("\nconnect_timeout = \"10s\"\n"));
+  EXPECT_THAT(active, HasSubstr("\nmax_age = \"90d\"\n"));
 }
 
 TEST(Config, DocsHoldTheGeneratedTable) {
   const auto page = read_file(std::string(PACELINE_DOCS) + "/configuration.md");
   ASSERT_TRUE(page);
   EXPECT_THAT(*page, HasSubstr(reference_markdown())) << "run `pacelined config reference` and paste it";
+}
+
+TEST(Config, TheReferenceNamesRanges) {
+  const std::string table = reference_markdown();
+  EXPECT_THAT(table, HasSubstr("| `fetch.retries` | `5` | 0 to 100 | yes |"));
+  EXPECT_THAT(table, HasSubstr("| `fetch.stall_window` | `\"15s\"` | \"1s\" to \"10m\" | yes |"));
+  EXPECT_THAT(table, HasSubstr("| `records.max_file_bytes` | `\"64MiB\"` | \"64KiB\" to \"64GiB\" | restart |"));
+  EXPECT_THAT(table, HasSubstr("| `store.quota` | `0` | | restart |"));
 }
 
 TEST(Config, DifferencesSayWhatTakesEffect) {
