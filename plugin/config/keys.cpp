@@ -2,6 +2,7 @@
 
 #include <sys/un.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "plugin/base/text.h"
@@ -238,6 +239,12 @@ const std::vector<Key<Config>>& keys() {
     return all;
   }();
   return kKeys;
+}
+
+Status set_text(Config& config, std::string_view key, const std::string& value) {
+  const auto known = std::ranges::find(keys(), key, &Key<Config>::name);
+  if (known == keys().end()) return fail(Code::kInternal, "there is no key " + std::string(key));
+  return known->read(config, toml::value<std::string>(value));
 }
 
 }  // namespace paceline::config

@@ -27,6 +27,9 @@ struct Key {
   std::function<std::string(const Owner&)> write;  ///< The value as TOML.
 };
 
+/// Sets one key that takes a text, by the file's own checks. The error does not name the key.
+Status set_text(Config& config, std::string_view key, const std::string& value);
+
 /// Keys of [concurrency] and of each [concurrency.registry."HOST"], names without their table.
 const std::vector<Key<Concurrency>>& concurrency_keys();
 /// All keys but the per-registry ones, grouped by table, in the order of the default file.

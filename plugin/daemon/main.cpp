@@ -46,13 +46,15 @@ void log_grpc(gpr_log_func_args* args) {
 int exit_code(Exit exit) { return static_cast<int>(exit); }
 
 int check(const Options& options) {
-  const auto settings = options.config_named ? config::load(options.config_file) : load_settings(options);
+  const auto settings = load_settings(options);
   if (!settings) {
     std::fprintf(stderr, "%s\n", settings.error().message.c_str());
     return exit_code(Exit::kUsage);
   }
-  std::printf("%s: ok\n", options.config_file.c_str());
-  return exit_code(Exit::kOk);
+  std::error_code unknown;
+  const bool absent = !options.config_named && !std::filesystem::exists(options.config_file, unknown) && !unknown;
+  return exit_code(
+      print(options.config_file.native() + (absent ? ": there is no such file; the defaults hold\n" : ": ok\n")));
 }
 
 void reload(Daemon& daemon, const Options& options, const std::string& status) {

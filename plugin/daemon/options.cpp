@@ -9,23 +9,14 @@
 namespace paceline::daemon {
 namespace {
 
-// A setting on the command line is read exactly as in the file, by the same checks.
-std::string as_toml(const Options& options) {
-  std::string toml;
-  const auto add = [&](const char* key, const std::optional<std::string>& value) {
-    if (!value) return;
-    toml += std::string(key) + " = \"";
-    for (const char c : *value) {
-      if (c == '"' || c == '\\') toml += '\\';
-      toml += c;
-    }
-    toml += "\"\n";
-  };
-  add("root", options.root);
-  add("address", options.address);
-  add("log.level", options.log_level);
-  return toml;
-}
+struct Flag {
+  const char* name;
+  const char* key;
+  std::optional<std::string> Options::*value;
+};
+constexpr Flag kFlags[] = {{"--root", "root", &Options::root},
+                           {"--address", "address", &Options::address},
+                           {"--log-level", "log.level", &Options::log_level}};
 
 }  // namespace
 
@@ -45,7 +36,7 @@ std::variant<Options, Exit> parse_command_line(int argc, char** argv) {
   auto* config = app.add_subcommand("config", "show or check the configuration, without starting the daemon");
   config->require_subcommand(1);
   auto* show = config->add_subcommand("default", "print a commented file with all defaults");
-  auto* check = config->add_subcommand("check", "check a file: exit 0 if it is good, 2 with every mistake named");
+  auto* check = config->add_subcommand("check", "check a file: exit 0 if it is good, 2 with its mistakes named");
   check->add_option("FILE", file, "the file to check [" + options.config_file.native() + "]");
   auto* reference = config->add_subcommand("reference", "print all keys as a Markdown table");
 
@@ -70,11 +61,14 @@ Result<config::Config> load_settings(const Options& options) {
     if (!fine) return settings;
     settings = config::Config();
   }
-  auto flags = config::parse(as_toml(options), "command line");
-  if (!flags) return flags;
-  if (options.root) settings->root = flags->root;
-  if (options.address) settings->address = flags->address;
-  if (options.log_level) settings->log.level = flags->log.level;
+  // A setting on the command line is checked as in the file.
+  std::string mistakes;
+  for (const auto& flag : kFlags) {
+    if (!(options.*flag.value)) continue;
+    const auto set = config::set_text(*settings, flag.key, *(options.*flag.value));
+    if (!set) mistakes += (mistakes.empty() ? "" : "\n") + set.error().context(flag.name).message;
+  }
+  if (!mistakes.empty()) return fail(Code::kInvalidArgument, mistakes);
   return settings;
 }
 

@@ -1,7 +1,9 @@
 """The daemon on a machine that is not as it should be: every complaint names the thing, and nothing is lost."""
 
+import os
 import re
 import signal
+import subprocess
 
 import pytest
 
@@ -42,6 +44,27 @@ def tmpfs(tmp_path):
 def test_version(tmp_path):
     for name in ("pacelined", "paceline"):
         assert re.search(r"\d+\.\d+\.\d+", run(BIN / name, "--version").stdout)
+
+
+def test_lost_output_is_an_error():
+    """A reader that has had enough (head) is none worth a word."""
+    for command in ([BIN / "pacelined", "config", "default"], [BIN / "pacelined", "--help"], [BIN / "paceline", "--help"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=20)
+        assert done.returncode == 1
+        assert re.fullmatch(r"(error|pacelined): cannot write the output: No space left on device\n", done.stderr)
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=20)
+        os.close(writing)
+        assert done.returncode == -signal.SIGPIPE and not done.stderr
+
+
+def test_a_check_without_a_file(tmp_path):
+    absent = run(BIN / "pacelined", "config", "check", tmp_path / "absent.toml", check=False)
+    assert absent.returncode == 2 and "absent.toml" in absent.stderr
+    relative = run(BIN / "pacelined", "--root", "rel", check=False)
+    assert relative.returncode == 2 and '--root: "rel" must be an absolute path' in relative.stdout + relative.stderr
 
 
 def test_a_socket_in_use_is_left_alone(tmp_path, pacelined, closing, push):

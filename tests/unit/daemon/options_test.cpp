@@ -80,7 +80,10 @@ TEST(Settings, FlagsAreChecked) {
   options.log_level = "loud";
   const auto settings = load_settings(options);
   ASSERT_FALSE(settings);
-  EXPECT_NE(settings.error().message.find("command line:1: log.level"), std::string::npos) << settings.error().message;
+  EXPECT_EQ(settings.error().message.find("--log-level: \"loud\" must be one of trace, "), 0U)
+      << settings.error().message;
+  options.root = "rel";
+  EXPECT_EQ(load_settings(options).error().message.find("--root: \"rel\" must be an absolute path\n--log-level: "), 0U);
 }
 
 }  // namespace
