@@ -67,6 +67,8 @@ Finding containerd_runs(const Node& node) {
 }
 
 Finding daemon_config(const Node& node) {
+  if (node.daemon_config_absent)
+    return ok("no configuration file: the defaults hold (" + node.daemon_config_file + ")");
   if (node.daemon_config) return ok(node.daemon_config_file);
   return failed(node.daemon_config.error().message, "pacelined config check " + node.daemon_config_file);
 }

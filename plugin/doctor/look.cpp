@@ -61,6 +61,21 @@ Result<std::vector<LoadedPlugin>> plugins(const Places& places, const std::strin
   return parse_plugins(*table);
 }
 
+// httplib's own texts are the names of its errors: "Connection", "Read".
+std::string why(httplib::Error error) {
+  switch (error) {
+    case httplib::Error::Connection:
+    case httplib::Error::ConnectionTimeout:
+      return "cannot connect, nothing seems to listen there";
+    case httplib::Error::Read:
+      return "what listens there gave no HTTP answer";
+    case httplib::Error::Write:
+      return "what listens there closed the connection";
+    default:
+      return "HTTP error '" + httplib::to_string(error) + "'";
+  }
+}
+
 Result<int> http_status(const std::string& address, const std::string& path) {
   const auto where = config::parse_loopback(address);
   if (!where) return fail(where.error());
@@ -68,7 +83,7 @@ Result<int> http_status(const std::string& address, const std::string& path) {
   client.set_connection_timeout(2);
   client.set_read_timeout(5);
   const auto answer = client.Get(path);
-  if (!answer) return fail(Code::kUnavailable, address + ": " + httplib::to_string(answer.error()));
+  if (!answer) return fail(Code::kUnavailable, address + ": " + why(answer.error()));
   return answer->status;
 }
 
@@ -127,7 +142,8 @@ Node look(const Places& places) {
 
   node.daemon_config_file = places.daemon_config;
   node.daemon_config = config::load(places.daemon_config);
-  if (!node.daemon_config && node.daemon_config.error().code == Code::kNotFound) node.daemon_config = config::Config();
+  node.daemon_config_absent = !node.daemon_config && node.daemon_config.error().code == Code::kNotFound;
+  if (node.daemon_config_absent) node.daemon_config = config::Config();
   if (node.daemon_config) {
     const auto& config = *node.daemon_config;
     if (config.mirror.enabled) node.mirror_status = http_status(config.mirror.address, "/v2/");

@@ -38,6 +38,7 @@ struct Node {
   Result<ContainerdConfig> containerd = unknown();
   Result<std::vector<LoadedPlugin>> plugins = unknown();  ///< Of the containerd that runs.
   std::string daemon_config_file;
+  bool daemon_config_absent = false;  ///< There is no such file, and `daemon_config` holds the defaults.
   Result<config::Config> daemon_config = unknown();
   Result<Daemon> daemon = unknown();
   std::optional<std::uint64_t> daemon_open_files;  ///< Its limit.

@@ -111,6 +111,12 @@ TEST(Checks, TheDaemonIsDownOrOlderThanThePackage) {
   expect(node, "open-files", State::kWarning, "1024", "LimitNOFILE");
 }
 
+TEST(Checks, ANodeWithoutAConfigurationFileIsWellAndSaysSo) {
+  Node node = well();
+  node.daemon_config_absent = true;
+  expect(node, "config", State::kOk, "no configuration file: the defaults hold (/etc/paceline/config.toml)", "");
+}
+
 TEST(Checks, ImagesWouldBeHiddenOrHaveNoRoom) {
   Node node = well();
   node.daemon_config->store.content = "/srv/content";
