@@ -12,6 +12,7 @@ TEST(ExitCode, TheNumbersAreAPromise) {
   EXPECT_EQ(static_cast<int>(Exit::kUnreachable), 3);
   EXPECT_EQ(static_cast<int>(Exit::kNotFound), 4);
   EXPECT_EQ(static_cast<int>(Exit::kTimeout), 5);
+  EXPECT_EQ(static_cast<int>(Exit::kGate), 6);
   EXPECT_EQ(static_cast<int>(Exit::kInterrupted), 130);
 }
 
