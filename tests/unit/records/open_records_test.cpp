@@ -78,8 +78,13 @@ TEST(OpenRecords, AnImagePulledAgainLeavesTheFirstPullsLayersAlone) {
 
   OpenRecords other;
   other.pull_ended(pull);
-  EXPECT_EQ(other.layer_unpacked({kBlob, pull.started + std::chrono::hours(2), pull.started + std::chrono::hours(3),
-                                  5000, 7, milliseconds(20), {}}),
+  EXPECT_EQ(other.layer_unpacked({kBlob,
+                                  pull.started + std::chrono::hours(2),
+                                  pull.started + std::chrono::hours(3),
+                                  5000,
+                                  7,
+                                  milliseconds(20),
+                                  {}}),
             nullptr)
       << "far too late to be its own";
 }
