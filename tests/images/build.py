@@ -107,6 +107,7 @@ class Builder:
 
     def export(self, tag, folder, name="latest"):
         """As an OCI layout; returns the manifest's digest."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
         return self._push(tag, f"oci:{folder}:{name}", "--format", "oci")
 
     def _push(self, tag, target, *options):
