@@ -138,9 +138,9 @@ class Scan {
         return fail(status.error().context("entry " + unpack::printable(entry.header.name)));
       }
       if (layer_.names.size() > options_.most_name_bytes) {
-        return fail(Code::kResourceExhausted, "the layer's names take more than " + format_bytes(options_.most_name_bytes) +
-                                                  ", the limit, after " + std::to_string(layer_.entries.size()) +
-                                                  " entries");
+        return fail(Code::kResourceExhausted, "the layer's names take more than " +
+                                                  format_bytes(options_.most_name_bytes) + ", the limit, after " +
+                                                  std::to_string(layer_.entries.size()) + " entries");
       }
     }
   }

@@ -59,7 +59,7 @@ struct ScanOptions {
   unpack::Limits limits;
   /// Whether the content of a file of that path is to be kept.
   std::function<bool(std::string_view path)> keep = nullptr;
-  std::uint64_t most_kept_bytes = 64U << 20U;  ///< Of one layer, all kept contents together.
+  std::uint64_t most_kept_bytes = 64U << 20U;   ///< Of one layer, all kept contents together.
   std::uint64_t most_name_bytes = 512U << 20U;  ///< Of one layer, names and links of all entries; more is an error.
   /// Called now and then with the bytes of the blob that were read since the last call. An error ends the scan.
   std::function<Status(std::uint64_t bytes)> progress = nullptr;

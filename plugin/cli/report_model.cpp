@@ -73,7 +73,8 @@ Report make_report(const std::vector<v1::RecordSummary>& records, GroupBy by) {
     group.pulls.push_back(record->pull_ms());
     if (record->cold_start_ms() > 0) group.cold_starts.push_back(record->cold_start_ms());
     // A prefetch's time holds its queue, and its unpacking.
-    if (record->lower_bound_ms() > 0 && record->source() != "prefetch") group.ratios.push_back(record->pull_ms() / record->lower_bound_ms());
+    if (record->lower_bound_ms() > 0 && record->source() != "prefetch")
+      group.ratios.push_back(record->pull_ms() / record->lower_bound_ms());
     if (const double own = usual[record->image()]; own > 0) group.even.push_back(record->pull_ms() / own);
   }
 

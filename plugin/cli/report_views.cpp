@@ -163,11 +163,12 @@ std::string records_table(const std::vector<v1::RecordSummary>& records, std::in
                {"FETCHED", Table::Align::kRight},
                {"× BOUND", Table::Align::kRight}});
   for (const auto& record : records) {
-    table.row(
-        {record.pull_id(), format_age(record.started_unix_ms(), now_unix_ms), printable(record.image()),
-         record.source(), record.policy() + (record.mixed() ? " (mixed)" : ""), record.state(), time(record.pull_ms()),
-         or_dash(record.cold_start_ms() > 0, time(record.cold_start_ms())), format_bytes(record.fetched_bytes()),
-         or_dash(record.lower_bound_ms() > 0 && record.source() != "prefetch", fmt::format("{:.2f}", record.pull_ms() / record.lower_bound_ms()))});
+    table.row({record.pull_id(), format_age(record.started_unix_ms(), now_unix_ms), printable(record.image()),
+               record.source(), record.policy() + (record.mixed() ? " (mixed)" : ""), record.state(),
+               time(record.pull_ms()), or_dash(record.cold_start_ms() > 0, time(record.cold_start_ms())),
+               format_bytes(record.fetched_bytes()),
+               or_dash(record.lower_bound_ms() > 0 && record.source() != "prefetch",
+                       fmt::format("{:.2f}", record.pull_ms() / record.lower_bound_ms()))});
   }
   return table.text();
 }

@@ -30,8 +30,9 @@ class ContainerEvents {
   void run();
   /// Until containerd ends the stream. Answers whether there was one.
   bool listen();
-  /// Whether the next operation of the stream succeeds; waits for it without being one of gRPC's polling threads. Such a
-  /// one takes its turn at the sockets of all calls and hands them on: asleep in a stream it cost a pull's reads 9 % more.
+  /// Whether the next operation of the stream succeeds; waits for it without being one of gRPC's polling threads. Such
+  /// a one takes its turn at the sockets of all calls and hands them on: asleep in a stream it cost a pull's reads 9 %
+  /// more.
   bool succeeds(grpc::CompletionQueue& queue);
 
   const std::string socket_;

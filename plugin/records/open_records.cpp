@@ -30,9 +30,8 @@ void set_unpacked(EndedPull& pull, const UnpackedLayer& unpacked) {
 bool may_unpack(const EndedPull& pull, const UnpackedLayer& unpacked) {
   const std::string blob = unpacked.blob.to_string();
   const auto& layers = pull.record.layers;
-  const bool wants = std::any_of(layers.begin(), layers.end(), [&](const Layer& layer) {
-    return layer.digest == blob && !layer.unpack_end_ms;
-  });
+  const bool wants = std::any_of(layers.begin(), layers.end(),
+                                 [&](const Layer& layer) { return layer.digest == blob && !layer.unpack_end_ms; });
   const double began = Milliseconds(unpacked.start - pull.started).count();
   return wants && began >= 0 && began - pull.record.pull_ms <= kSameStartMs;
 }
@@ -73,8 +72,8 @@ const ColdStart* OpenRecords::layer_unpacked(const UnpackedLayer& unpacked) {
   return nullptr;
 }
 
-/// By its name; else by its digest; else the repository's last pull, as containerd may know the image by another tag: but
-/// not where a pull of that very image is known, whose first container this is not.
+/// By its name; else by its digest; else the repository's last pull, as containerd may know the image by another tag:
+/// but not where a pull of that very image is known, whose first container this is not.
 OpenRecords::Entry OpenRecords::awaits_container(const std::string& image, WallTime created) const {
   const auto fits = [&](const auto& rule) -> Entry {
     for (auto pull = pulls_.rbegin(); pull != pulls_.rend(); ++pull) {
@@ -92,9 +91,8 @@ OpenRecords::Entry OpenRecords::awaits_container(const std::string& image, WallT
   };
   if (auto pull = fits(named)) return pull;
   if (auto pull = fits(same_digest)) return pull;
-  const bool known = std::any_of(pulls_.begin(), pulls_.end(), [&](const Entry& pull) {
-    return named(pull->record) || same_digest(pull->record);
-  });
+  const bool known = std::any_of(pulls_.begin(), pulls_.end(),
+                                 [&](const Entry& pull) { return named(pull->record) || same_digest(pull->record); });
   if (known) return nullptr;
   return fits([&](const ColdStart& record) { return repository_of(record.image) == repository_of(image); });
 }
