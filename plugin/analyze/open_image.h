@@ -13,9 +13,9 @@ namespace paceline::analyze {
 
 struct OpenOptions {
   oci::Platform platform;
-  bool platform_asked =
-      false;        ///< Then an image of another one is an error also where there is nothing to choose from.
-  std::string tag;  ///< Of several images in one layout or archive.
+  /// Then an image of another one is an error also where there is nothing to choose from.
+  bool platform_asked = false;
+  std::string tag;              ///< Of several images in one layout or archive.
   std::filesystem::path store;  ///< A content folder; then the image is a manifest's digest in it.
   RegistrySettings registry;
 };
