@@ -126,7 +126,8 @@ def run(options):
 def teller():
     from study.driver import clock
     begin = time.monotonic()
-    return lambda line: print(f"{clock(time.monotonic() - begin)} {line}", flush=True)
+    # A line in one piece: images are built side by side.
+    return lambda line: print(f"{clock(time.monotonic() - begin)} {line}\n", end="", flush=True)
 
 
 def measure(options, jobs, systems, images, results, images_folder, say):
