@@ -134,7 +134,10 @@ void advise_order(const Analysis& analysis, const Target& target, double now, st
   }
   if (most == 1) return;
   for (const File& file : analysis.tree.files()) {
-    if (file.hidden_by == most && file.layer > 0) return;  // It changes what a layer between has brought.
+    // It changes what a layer between has brought, or has a hard link to it.
+    if (file.hidden_by == most && file.layer > 0) return;
+    const std::uint32_t from = analysis.tree.inodes()[file.inode].layer;
+    if (file.layer == most && from > 0 && from < most) return;
   }
   std::rotate(loads.begin() + 1, loads.begin() + static_cast<std::ptrdiff_t>(most),
               loads.begin() + static_cast<std::ptrdiff_t>(most) + 1);
@@ -183,7 +186,7 @@ std::vector<adaptive::PullLayer> loads_without(const Analysis& analysis, const s
     for (const FileClass file_class : classes) {
       const Sum& sum = layer.classes[static_cast<std::size_t>(file_class)];
       // In the tar a file takes a header and whole blocks; half a block on average is padding.
-      const std::uint64_t tar = sum.bytes + sum.files * (unpack::kTarBlock + unpack::kTarBlock / 2);
+      const std::uint64_t tar = sum.stored + sum.files * (unpack::kTarBlock + unpack::kTarBlock / 2);
       load.compressed_bytes -= std::min(load.compressed_bytes, sum.compressed);
       load.uncompressed_bytes -= std::min(load.uncompressed_bytes, tar);
       load.files -= std::min(load.files, sum.files);
@@ -193,12 +196,12 @@ std::vector<adaptive::PullLayer> loads_without(const Analysis& analysis, const s
   return out;
 }
 
-std::vector<std::string> paths_of(const Analysis& analysis, FileClass file_class, std::uint32_t layer) {
-  std::vector<std::string> out;
+std::vector<std::vector<std::string>> paths_of(const Analysis& analysis, FileClass file_class) {
+  std::vector<std::vector<std::string>> out(analysis.layers.size());
   const auto& files = analysis.tree.files();
   for (std::size_t i = 0; i < files.size(); ++i) {
-    if (analysis.file_classes[i] != file_class || files[i].layer != layer) continue;
-    if (files[i].kind != EntryKind::kDirectory) out.push_back(analysis.tree.path(files[i].node));
+    if (analysis.file_classes[i] != file_class || files[i].kind == EntryKind::kDirectory) continue;
+    out[files[i].layer].push_back(analysis.tree.path(files[i].node));
   }
   return out;
 }

@@ -40,7 +40,7 @@ struct AdviceList {
 [[nodiscard]] std::vector<adaptive::PullLayer> loads_without(const Analysis& analysis,
                                                              const std::vector<FileClass>& classes);
 
-/// The paths of a class's files, for a build to leave out; of one layer.
-[[nodiscard]] std::vector<std::string> paths_of(const Analysis& analysis, FileClass file_class, std::uint32_t layer);
+/// The paths of a class's files, for a build to leave out; of each layer.
+[[nodiscard]] std::vector<std::vector<std::string>> paths_of(const Analysis& analysis, FileClass file_class);
 
 }  // namespace paceline::analyze

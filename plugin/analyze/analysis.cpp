@@ -4,11 +4,13 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "plugin/analyze/build_only.h"
 #include "plugin/analyze/layer_scan.h"
 #include "plugin/analyze/package_databases.h"
+#include "plugin/analyze/programs.h"
 
 namespace paceline::analyze {
 namespace {
@@ -110,7 +112,7 @@ LayerReport report_of(const ImageLayer& image_layer, const ScannedLayer& scanned
       case EntryKind::kFile:
         ++out.files;
         out.file_bytes += entry.size;
-        out.largest_file = std::max(out.largest_file, entry.size);
+        out.largest_file = std::max(out.largest_file, entry.stored);
         break;
       case EntryKind::kDirectory:
         ++out.directories;
@@ -135,11 +137,12 @@ LayerReport report_of(const ImageLayer& image_layer, const ScannedLayer& scanned
 
 constexpr std::uint32_t kNoPackage = kNone;
 
-/// Which package each live file is of. dpkg's and apk's lists come first in `packages`, and the first owner counts.
+/// Which package each live file is of: a file of several goes only if all of them do, so that what stays comes first.
+/// Of these it is the first, which is dpkg's or apk's where it is in a list of theirs.
 std::vector<std::uint32_t> attribute(const ImageTree& tree, std::vector<Package>& packages) {
   std::vector<std::uint32_t> owners(tree.files().size(), kNoPackage);
   std::vector<std::uint32_t> counted(tree.inodes().size(), kNoPackage);
-  for (std::uint32_t number = 0; number < packages.size(); ++number) {
+  const auto claim = [&](std::uint32_t number) {
     Package& package = packages[number];
     for (const auto& path : package.paths) {
       const std::uint32_t file = tree.find(path);
@@ -152,29 +155,39 @@ std::vector<std::uint32_t> attribute(const ImageTree& tree, std::vector<Package>
       counted[inode] = number;
       package.bytes += tree.inodes()[inode].size;
     }
+  };
+  for (const bool build_only : {false, true}) {
+    for (std::uint32_t number = 0; number < packages.size(); ++number) {
+      if (packages[number].build_only == build_only) claim(number);
+    }
   }
   return owners;
 }
 
 class Classifier {
  public:
-  Classifier(Analysis& analysis, const std::vector<std::uint32_t>& owners) : analysis_(analysis), owners_(owners) {}
+  Classifier(Analysis& analysis, const std::vector<std::uint32_t>& owners, const std::set<std::uint32_t>& programs)
+      : analysis_(analysis),
+        owners_(owners),
+        programs_(programs),
+        compiling_(compiles_at_run_time(analysis.packages)) {}
 
   void run() {
     const auto& files = analysis_.tree.files();
     analysis_.file_classes.assign(files.size(), FileClass::kNeeded);
     for (std::uint32_t i = 0; i < files.size(); ++i) analysis_.file_classes[i] = one(i);
-    keep_shared_inodes();
+    unite_shared_inodes();
     find_duplicates();
     std::vector<bool> counted(analysis_.tree.inodes().size(), false);
     for (std::uint32_t i = 0; i < files.size(); ++i) {
       if (files[i].kind == EntryKind::kDirectory) continue;
       Sum sum{1, 0, files[i].own_compressed};
-      // Every name of an inode is of its class, or of those that stay: it is counted where it was first.
+      // Every name of an inode is of its class: it is counted where it was first.
       const Inode& inode = analysis_.tree.inodes()[files[i].inode];
       if (!counted[files[i].inode]) {
         counted[files[i].inode] = true;
         sum.bytes = inode.size;
+        sum.stored = inode.stored;
       }
       const auto number = static_cast<std::size_t>(analysis_.file_classes[i]);
       analysis_.classes[number] += sum;
@@ -193,24 +206,29 @@ class Classifier {
     const ImageTree& tree = analysis_.tree;
     const File& file = tree.files()[number];
     if (!file.live()) return FileClass::kHidden;
-    if (file.kind == EntryKind::kDirectory) return FileClass::kNeeded;
+    if (file.kind == EntryKind::kDirectory || programs_.contains(number)) return FileClass::kNeeded;
     const Package* owner = owners_[number] == kNoPackage ? nullptr : &analysis_.packages[owners_[number]];
     const std::string path = tree.path(file.node);
-    const FileClass by_path = classify(path, owner);
+    const FileClass by_path =
+        classify(path, {.owner = owner, .symlink = file.kind == EntryKind::kSymlink, .compiling = compiling_});
     if (by_path != FileClass::kNeeded) return by_path;
     const std::string source = bytecode_source(path);
     return !source.empty() && tree.find(source) != kNone ? FileClass::kBytecode : FileClass::kNeeded;
   }
 
-  /// An inode's bytes go only when all of its names do: else all of them stay where they are.
-  void keep_shared_inodes() {
+  /// An inode's bytes go only when all of its names do: so all of them stay if one does, and else are of one class, the
+  /// last of theirs. Who follows the advice on that class alone then saves what it says.
+  void unite_shared_inodes() {
     const auto& files = analysis_.tree.files();
+    auto& classes = analysis_.file_classes;
     std::vector<bool> stays(analysis_.tree.inodes().size(), false);
+    std::vector<FileClass> last(analysis_.tree.inodes().size(), FileClass::kNeeded);
     for (std::uint32_t i = 0; i < files.size(); ++i) {
-      if (analysis_.file_classes[i] == FileClass::kNeeded) stays[files[i].inode] = true;
+      if (classes[i] == FileClass::kNeeded) stays[files[i].inode] = true;
+      last[files[i].inode] = std::max(last[files[i].inode], classes[i]);
     }
     for (std::uint32_t i = 0; i < files.size(); ++i) {
-      if (stays[files[i].inode]) analysis_.file_classes[i] = FileClass::kNeeded;
+      classes[i] = stays[files[i].inode] ? FileClass::kNeeded : last[files[i].inode];
     }
   }
 
@@ -233,9 +251,12 @@ class Classifier {
     }
     for (auto& [same, members] : groups) {
       if (members.size() < 2) continue;
+      // One that the image starts with is the one to keep.
+      const auto starts = [this](std::uint32_t file) { return programs_.contains(file); };
+      std::stable_partition(members.begin(), members.end(), starts);
       DuplicateGroup group{same.size, {}};
       for (std::size_t k = 0; k < members.size(); ++k) {
-        if (k > 0) analysis_.file_classes[members[k]] = FileClass::kDuplicate;
+        if (k > 0 && !starts(members[k])) analysis_.file_classes[members[k]] = FileClass::kDuplicate;
         group.paths.push_back(tree.path(tree.files()[members[k]].node));
       }
       analysis_.duplicates.push_back(std::move(group));
@@ -249,6 +270,8 @@ class Classifier {
 
   Analysis& analysis_;
   const std::vector<std::uint32_t>& owners_;
+  const std::set<std::uint32_t>& programs_;
+  bool compiling_;
 };
 
 }  // namespace
@@ -257,6 +280,7 @@ Sum& Sum::operator+=(const Sum& other) {
   files += other.files;
   bytes += other.bytes;
   compressed += other.compressed;
+  stored += other.stored;
   return *this;
 }
 
@@ -319,9 +343,12 @@ Result<Analysis> analyze(ImageSource& image, const AnalyzeOptions& options) {
   auto packages = read_packages(databases);
   if (!packages) return fail(packages.error().context(out.image.name));
   out.packages = std::move(*packages);
+  const auto programs = find_programs(out.image.start, out.tree);
+  require_owners(programs, out.tree, out.packages);
   find_build_only(out.packages);
   const auto owners = attribute(out.tree, out.packages);
-  Classifier(out, owners).run();
+  Classifier(out, owners, programs).run();
+  if (auto status = out.tree.followed_all(); !status) return fail(status.error().context(out.image.name));
   for (Package& package : out.packages) package.paths = {};
   // A distribution's package brings its dist-info along: that is the same thing twice.
   std::erase_if(out.packages,

@@ -23,6 +23,7 @@ struct Sum {
   std::uint64_t files = 0;  ///< Names that are no folders.
   std::uint64_t bytes = 0;
   std::uint64_t compressed = 0;
+  std::uint64_t stored = 0;  ///< Of the bytes, what the tar has: all but holes.
 
   Sum& operator+=(const Sum& other);
 };
@@ -34,8 +35,8 @@ struct LayerReport {
   std::uint64_t uncompressed_bytes = 0;  ///< Of the tar.
   std::uint64_t entries = 0;             ///< Of the tar: all that follows.
   std::uint64_t files = 0, directories = 0, symlinks = 0, hard_links = 0, others = 0, whiteouts = 0;
-  std::uint64_t file_bytes = 0;  ///< Contents of regular files.
-  std::uint64_t largest_file = 0;
+  std::uint64_t file_bytes = 0;             ///< Contents of regular files.
+  std::uint64_t largest_file = 0;           ///< Without holes.
   std::array<Sum, kFileClasses> classes{};  ///< Its files by class.
 
   [[nodiscard]] double ratio() const {

@@ -37,9 +37,13 @@ bool is_cache(std::string_view path) {
                              [&](std::string_view folder) { return path.find(folder) != std::string_view::npos; });
 }
 
-bool is_docs(std::string_view path) {
-  // Licences have to go along with what is passed on.
-  if (path.starts_with("usr/share/doc/")) return file_name(path) != "copyright";
+bool is_docs(std::string_view path, bool symlink) {
+  // Licences have to go along with what is passed on; a link in place of a package's folder leads to another's.
+  constexpr std::string_view kDoc = "usr/share/doc/";
+  if (path.starts_with(kDoc)) {
+    const bool folder = symlink && path.find('/', kDoc.size()) == std::string_view::npos;
+    return !folder && file_name(path) != "copyright";
+  }
   constexpr std::array kFolders = {"usr/share/man/",       "usr/share/info/",     "usr/share/gtk-doc/",
                                    "usr/share/doc-base/",  "usr/share/lintian/",  "usr/share/linda/",
                                    "usr/local/share/man/", "usr/local/share/doc/"};
@@ -99,18 +103,18 @@ std::string_view name_of(FileClass file_class) {
   return "needed";
 }
 
-FileClass classify(std::string_view path, const Package* owner) {
-  const bool build = owner != nullptr && owner->build_only;
+FileClass classify(std::string_view path, const FileFacts& facts) {
+  const bool build = facts.owner != nullptr && facts.owner->build_only;
   if (build) {
     // Its licence stays with nothing: it goes along with the package.
     return FileClass::kBuildPackage;
   }
   if (path.starts_with("var/lib/apt/lists/") && file_name(path) != "lock") return FileClass::kAptLists;
   if (is_cache(path)) return FileClass::kCache;
-  if (is_docs(path)) return FileClass::kDocs;
+  if (is_docs(path, facts.symlink)) return FileClass::kDocs;
   if (is_foreign_locale(path)) return FileClass::kLocale;
-  // What a package that stays has brought is its own business: it may read it.
-  if (owner != nullptr) return FileClass::kNeeded;
+  // What a package that stays has brought is its own business: it may read it. And what compiles reads all of them.
+  if (facts.owner != nullptr || facts.compiling) return FileClass::kNeeded;
   if (is_header(path)) return FileClass::kHeader;
   if (is_static_library(path)) return FileClass::kStaticLibrary;
   return FileClass::kNeeded;

@@ -31,9 +31,15 @@ inline constexpr std::array<FileClass, kFileClasses> kAllFileClasses = {
 /// "hidden", "build-packages", …: stable names, in JSON too.
 [[nodiscard]] std::string_view name_of(FileClass file_class);
 
-/// By path and owner (null: of no package) alone: never kHidden, kBytecode or kDuplicate, for which the rest of the
-/// image has to be looked at.
-[[nodiscard]] FileClass classify(std::string_view path, const Package* owner);
+/// What has to be known of a file beside its path.
+struct FileFacts {
+  const Package* owner = nullptr;  ///< Null: of no package.
+  bool symlink = false;
+  bool compiling = false;  ///< Something in the image compiles at run time (build_only.h).
+};
+
+/// Never kHidden, kBytecode or kDuplicate, for which the rest of the image has to be looked at.
+[[nodiscard]] FileClass classify(std::string_view path, const FileFacts& facts);
 
 /// Of a path like "a/__pycache__/b.cpython-311.pyc": "a/b.py", from which Python makes it; empty: it is none.
 [[nodiscard]] std::string bytecode_source(std::string_view path);

@@ -7,6 +7,34 @@ namespace paceline::analyze {
 namespace {
 
 constexpr std::size_t kMostCommand = 4096;
+constexpr std::size_t kMostWords = 64;
+// runc's, where the config has none.
+constexpr const char* kSearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Calls `use` with each text of the list `key`; other things in its place are passed over, as its absence.
+void for_each_text(const nlohmann::json& object, const char* key, const auto& use) {
+  const auto list = object.find(key);
+  if (list == object.end() || !list->is_array()) return;
+  for (const auto& text : *list) {
+    if (text.is_string()) use(text.get_ref<const std::string&>());
+  }
+}
+
+void apply_start(const nlohmann::json& config, StartCommand& start) {
+  start.search_path = kSearchPath;
+  const auto found = config.find("config");
+  if (found == config.end() || !found->is_object()) return;
+  for (const char* key : {"Entrypoint", "Cmd"}) {
+    for_each_text(*found, key, [&](const std::string& word) {
+      if (start.words.size() < kMostWords) start.words.push_back(word.substr(0, kMostCommand));
+    });
+  }
+  for_each_text(*found, "Env", [&](const std::string& variable) {
+    constexpr std::string_view kName = "PATH=";
+    if (variable.starts_with(kName)) start.search_path = variable.substr(kName.size(), kMostCommand);
+  });
+  start.folder = oci::string_member(*found, "WorkingDir").substr(0, kMostCommand);
+}
 
 void apply_history(const nlohmann::json& config, ImageInfo& info) {
   const auto history = config.find("history");
@@ -46,6 +74,7 @@ Status apply_config(std::string_view text, ImageInfo& info) {
     info.layers[i].diff_id = *diff_id;
   }
   apply_history(*config, info);
+  apply_start(*config, info.start);
   return {};
 }
 

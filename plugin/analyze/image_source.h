@@ -23,6 +23,13 @@ struct ImageLayer {
   std::string created_by;  ///< The config's history; empty: not said.
 };
 
+/// What a container of the image runs, unless it is told otherwise.
+struct StartCommand {
+  std::vector<std::string> words;  ///< Of Entrypoint, then of Cmd.
+  std::string search_path;         ///< $PATH
+  std::string folder;              ///< It is started in.
+};
+
 struct ImageInfo {
   std::string name;                ///< As it was asked for.
   std::optional<Digest> manifest;  ///< Absent in a docker-archive.
@@ -30,6 +37,7 @@ struct ImageInfo {
   std::string platform;            ///< "linux/amd64", "linux/arm/v7": of the config.
   std::uint64_t config_bytes = 0;
   std::vector<ImageLayer> layers;  ///< Bottom first.
+  StartCommand start;
 };
 
 class ImageSource {
@@ -39,8 +47,8 @@ class ImageSource {
   virtual Result<std::unique_ptr<unpack::LayerSource>> open_layer(std::size_t index) = 0;
 };
 
-/// Fills platform, config_bytes and each layer's diff_id and created_by. kInvalidArgument: no config of an image, or
-/// one that knows another number of layers.
+/// Fills platform, config_bytes, start and each layer's diff_id and created_by. kInvalidArgument: no config of an
+/// image, or one that knows another number of layers.
 Status apply_config(std::string_view config, ImageInfo& info);
 
 }  // namespace paceline::analyze

@@ -177,31 +177,41 @@ class Scan {
       if (!target) return fail(target.error());
       put(target->full(), entry.link_at, entry.link_size);
     } else if (entry.kind == EntryKind::kSymlink) {
+      if (auto status = check_target(tar.header.link); !status) return status;
       put(tar.header.link, entry.link_at, entry.link_size);
     }
     double compressed = unpack::kTarBlock * stream_.ratio();
     if (entry.kind == EntryKind::kFile) {
       entry.size = static_cast<std::uint64_t>(tar.header.size);
-      if (entry.size > options_.limits.bytes) {
-        return fail(Code::kResourceExhausted,
-                    "it is larger than " + format_bytes(options_.limits.bytes) + ", the limit for a whole layer");
+      if (entry.size > options_.limits.bytes - file_bytes_) {
+        return fail(Code::kResourceExhausted, "with it the layer's files are larger than " +
+                                                  format_bytes(options_.limits.bytes) + ", the limit, holes included");
       }
-      if (auto status = read_content(name, entry, compressed); !status) return status;
+      file_bytes_ += entry.size;
+      if (auto status = read_content(name, tar, entry, compressed); !status) return status;
     }
     entry.compressed = static_cast<std::uint64_t>(compressed);
     layer_.entries.push_back(entry);
     return {};
   }
 
-  Status read_content(const std::string& name, Entry& entry, double& compressed) {
-    const bool keeps = options_.keep && options_.keep(name) && kept_bytes_ + entry.size <= options_.most_kept_bytes;
+  Status read_content(const std::string& name, const unpack::TarEntry& tar, Entry& entry, double& compressed) {
+    const bool keeps = options_.keep && options_.keep(name);
+    // Without one of them nobody could say which files are of no package.
+    if (keeps && entry.size > options_.most_kept_bytes - kept_bytes_) {
+      return fail(Code::kResourceExhausted, "with it the layer's package databases are larger than " +
+                                                format_bytes(options_.most_kept_bytes) + ", the limit");
+    }
     const bool hashes = entry.size >= kLeastDuplicate;
     Sha256 sha;
+    // The same bytes at other places are another content.
+    if (hashes && tar.sparse) sha.update(std::as_bytes(std::span(tar.extents)));
     std::string content;
     for (;;) {
       auto bytes = reader_.data();
       if (!bytes) return fail(bytes.error());
       if (bytes->empty()) break;
+      entry.stored += bytes->size();
       compressed += static_cast<double>(bytes->size()) * stream_.ratio();
       if (hashes) sha.update(*bytes);
       if (keeps) content.append(reinterpret_cast<const char*>(bytes->data()), bytes->size());
@@ -212,6 +222,14 @@ class Scan {
       layer_.kept.emplace(layer_.entries.size(), std::move(content));
     }
     return {};
+  }
+
+  /// What symlink(2) takes.
+  static Status check_target(std::string_view target) {
+    if (target.empty()) return fail(Code::kInvalidArgument, "its target is empty");
+    if (target.size() <= unpack::kMaxPathBytes) return {};
+    return fail(Code::kInvalidArgument,
+                "its target is longer than " + std::to_string(unpack::kMaxPathBytes) + " bytes");
   }
 
   static Result<EntryKind> kind_of(TarType type) {
@@ -245,6 +263,7 @@ class Scan {
   const ScanOptions& options_;
   ScannedLayer& layer_;
   std::uint64_t kept_bytes_ = 0;
+  std::uint64_t file_bytes_ = 0;
 };
 
 }  // namespace

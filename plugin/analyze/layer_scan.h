@@ -23,7 +23,7 @@ namespace paceline::analyze {
 
 enum class EntryKind : std::uint8_t { kFile, kDirectory, kSymlink, kHardLink, kOther, kWhiteout, kOpaque };
 
-/// The first half of a SHA-256: what tells the contents of files apart. All zero: not taken, the file is small.
+/// The first half of a SHA-256: what tells contents of one size apart. All zero: not taken, the file is small.
 using ContentKey = std::array<std::uint64_t, 2>;
 /// Below that, duplicates are not worth a line.
 inline constexpr std::uint64_t kLeastDuplicate = 4096;
@@ -32,6 +32,7 @@ struct Entry {
   std::uint64_t name_at = 0, link_at = 0;  ///< In ScannedLayer::names.
   std::uint32_t name_size = 0, link_size = 0;
   std::uint64_t size = 0;        ///< Of a file's content, as `tar tv` prints it.
+  std::uint64_t stored = 0;      ///< Of these, what the tar has: a sparse file's holes are not in it.
   std::uint64_t compressed = 0;  ///< Its share of the blob: content and headers, in the ratio of the bytes around it.
   ContentKey content{};
   EntryKind kind = EntryKind::kFile;
@@ -59,7 +60,7 @@ struct ScanOptions {
   unpack::Limits limits;
   /// Whether the content of a file of that path is to be kept.
   std::function<bool(std::string_view path)> keep = nullptr;
-  std::uint64_t most_kept_bytes = 64U << 20U;   ///< Of one layer, all kept contents together.
+  std::uint64_t most_kept_bytes = 64U << 20U;   ///< Of one layer, all kept contents together; more is an error.
   std::uint64_t most_name_bytes = 512U << 20U;  ///< Of one layer, names and links of all entries; more is an error.
   /// Called now and then with the bytes of the blob that were read since the last call. An error ends the scan.
   std::function<Status(std::uint64_t bytes)> progress = nullptr;

@@ -15,7 +15,7 @@ struct Package {
   std::string version;
   std::string section;                            ///< dpkg only.
   std::string architecture;                       ///< dpkg only: one name may be installed for several.
-  bool required = false;                          ///< Essential, or of priority "required": never to be removed.
+  bool required = false;                          ///< Essential, of priority "required", or what the image starts.
   std::vector<std::vector<std::string>> depends;  ///< Each: one of these names has to be there. Run time only.
   std::vector<std::string> provides;
   std::vector<std::string> paths;  ///< What it brought, folders too; from the root, without a leading slash.

@@ -1,6 +1,7 @@
 #include "plugin/analyze/package_databases.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <utility>
 
@@ -18,63 +19,95 @@ constexpr std::string_view kSums = ".md5sums";
 constexpr std::string_view kApk[] = {"lib/apk/db/installed", "usr/lib/apk/db/installed"};
 constexpr std::string_view kDistInfo = ".dist-info/";
 
-std::string_view next_line(std::string_view& text) {
-  const std::size_t end = std::min(text.find('\n'), text.size());
-  const std::string_view line = text.substr(0, end);
+/// One after another, so that a text of nothing but separators makes no list of as many parts.
+std::string_view next_part(std::string_view& text, char separator) {
+  const std::size_t end = std::min(text.find(separator), text.size());
+  const std::string_view part = text.substr(0, end);
   text.remove_prefix(std::min(end + 1, text.size()));
-  return line;
+  return part;
 }
 
-/// The fields of the next paragraph, continuation lines left out; false at the end.
-bool next_paragraph(std::string_view& text, std::map<std::string_view, std::string_view>& fields) {
-  fields.clear();
-  while (!text.empty()) {
-    const std::string_view line = next_line(text);
-    if (trim(line).empty()) {
-      if (!fields.empty()) return true;
-      continue;
+std::string_view next_line(std::string_view& text) { return next_part(text, '\n'); }
+
+/// The next paragraph's fields that are of use, as they are written: continuation lines are part of them.
+class Paragraph {
+ public:
+  /// False at the end.
+  bool read(std::string_view& text) {
+    fields_.clear();
+    bool any = false;
+    std::string_view* open = nullptr;  // What a continuation line goes on with.
+    while (!text.empty()) {
+      const std::string_view line = next_line(text);
+      if (trim(line).empty()) {
+        if (any) return true;
+      } else if (line.front() == ' ' || line.front() == '\t') {
+        if (open != nullptr) *open = {open->data(), static_cast<std::size_t>(line.data() + line.size() - open->data())};
+      } else {
+        open = add(line);
+        any = true;
+      }
     }
-    const std::size_t colon = line.find(':');
-    if (line.front() == ' ' || line.front() == '\t' || colon == std::string_view::npos) continue;
-    fields.emplace(line.substr(0, colon), trim(line.substr(colon + 1)));
+    return any;
   }
-  return !fields.empty();
-}
+  /// A field that may be folded; empty: there is none.
+  [[nodiscard]] std::string_view folded(std::string_view name) const {
+    const auto field = fields_.find(name);
+    return field == fields_.end() ? std::string_view() : field->second;
+  }
+  [[nodiscard]] std::string_view simple(std::string_view name) const {
+    std::string_view text = folded(name);
+    return trim(next_line(text));
+  }
 
-/// "libc6 (>= 2.36)" → "libc6"; "gcc:any" → "gcc"; apk's "so:libc.musl.so.1=1.2" → "so:libc.musl.so.1".
-std::string dpkg_name(std::string_view text) {
+ private:
+  /// What it has added; null: nothing.
+  std::string_view* add(std::string_view line) {
+    constexpr std::array<std::string_view, 10> kOfUse = {"Package",  "Version",      "Status",    "Section",
+                                                         "Depends",  "Architecture", "Essential", "Priority",
+                                                         "Provides", "Pre-Depends"};
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) return nullptr;
+    const std::string_view name = line.substr(0, colon);
+    if (std::find(kOfUse.begin(), kOfUse.end(), name) == kOfUse.end()) return nullptr;
+    const auto [field, added] = fields_.emplace(name, line.substr(colon + 1));
+    return added ? &field->second : nullptr;
+  }
+
+  std::map<std::string_view, std::string_view> fields_;
+};
+
+/// "libc6 (>= 2.36)" → "libc6"; "gcc:any" → "gcc".
+std::string_view dpkg_name(std::string_view text) {
   text = trim(text);
-  const std::size_t end = std::min({text.find(' '), text.find('('), text.find(':'), text.size()});
-  return std::string(text.substr(0, end));
+  return text.substr(0, text.find_first_of(" \t\n(:"));
 }
 
-std::string apk_name(std::string_view text) {
-  return std::string(text.substr(0, std::min(text.find_first_of("<>=~"), text.size())));
-}
+/// "so:libc.musl.so.1=1.2" → "so:libc.musl.so.1".
+std::string_view apk_name(std::string_view text) { return text.substr(0, text.find_first_of("<>=~")); }
 
-void add_dpkg_depends(std::string_view text, std::vector<std::vector<std::string>>& out) {
-  for (const auto clause : split(text, ',')) {
+void add_dpkg_depends(std::string_view text, PackageBudget& budget, std::vector<std::vector<std::string>>& out) {
+  while (!text.empty() && !budget.exhausted()) {
+    std::string_view clause = next_part(text, ',');
     std::vector<std::string> names;
-    for (const auto alternative : split(clause, '|')) {
-      if (auto name = dpkg_name(alternative); !name.empty()) names.push_back(std::move(name));
-    }
+    while (!clause.empty()) budget.add_name(dpkg_name(next_part(clause, '|')), names);
     if (!names.empty()) out.push_back(std::move(names));
   }
 }
 
-void add_list(std::string_view text, PathBudget& budget, std::vector<std::string>& paths) {
+void add_list(std::string_view text, PackageBudget& budget, std::vector<std::string>& paths) {
   while (!text.empty() && !budget.exhausted()) {
     std::string path = unpack::clean_path(next_line(text));
-    if (!path.empty()) budget.add(std::move(path), paths);
+    if (!path.empty()) budget.add_path(std::move(path), paths);
   }
 }
 
 /// "<md5>  path"
-void add_sums(std::string_view text, PathBudget& budget, std::vector<std::string>& paths) {
+void add_sums(std::string_view text, PackageBudget& budget, std::vector<std::string>& paths) {
   while (!text.empty() && !budget.exhausted()) {
     const std::string_view line = next_line(text);
     const std::size_t gap = line.find("  ");
-    if (gap != std::string_view::npos) budget.add(unpack::clean_path(line.substr(gap + 2)), paths);
+    if (gap != std::string_view::npos) budget.add_path(unpack::clean_path(line.substr(gap + 2)), paths);
   }
 }
 
@@ -94,13 +127,13 @@ std::string_view take_list(std::map<std::string, std::string_view>& lists, const
   return {};
 }
 
-void add_dpkg(const std::map<std::string, std::string_view>& files, PathBudget& budget, std::vector<Package>& out) {
+void add_dpkg(const std::map<std::string, std::string_view>& files, PackageBudget& budget, std::vector<Package>& out) {
   std::map<std::string, std::string_view> lists;
   for (const auto& [path, text] : files) {
     if (!path.starts_with(kInfoFolder) || !path.ends_with(kList)) continue;
     lists.emplace(path.substr(kInfoFolder.size(), path.size() - kInfoFolder.size() - kList.size()), text);
   }
-  for (Package& package : parse_dpkg_status(find(files, std::string(kStatus)))) {
+  for (Package& package : parse_dpkg_status(find(files, std::string(kStatus)), budget)) {
     add_list(take_list(lists, package), budget, package.paths);
     out.push_back(std::move(package));
   }
@@ -108,14 +141,15 @@ void add_dpkg(const std::map<std::string, std::string_view>& files, PathBudget& 
     if (!path.starts_with(kStatusFolder) || path.ends_with(kSums)) continue;
     // A file is of one package; if it names more, the first has the sums beside it.
     std::string_view sums = find(files, path + std::string(kSums));
-    for (Package& package : parse_dpkg_status(text)) {
+    for (Package& package : parse_dpkg_status(text, budget)) {
       add_sums(std::exchange(sums, {}), budget, package.paths);
       out.push_back(std::move(package));
     }
   }
 }
 
-void add_python(const std::map<std::string, std::string_view>& files, PathBudget& budget, std::vector<Package>& out) {
+void add_python(const std::map<std::string, std::string_view>& files, PackageBudget& budget,
+                std::vector<Package>& out) {
   for (const auto& [path, text] : files) {
     constexpr std::string_view kMetadata = "METADATA";
     if (!path.ends_with(kMetadata)) continue;
@@ -124,7 +158,7 @@ void add_python(const std::map<std::string, std::string_view>& files, PathBudget
     const std::size_t slash = info.rfind('/', info.size() - 2);
     const std::string folder = slash == std::string::npos ? std::string() : info.substr(0, slash);
     auto package = parse_dist_info(text, find(files, info + "RECORD"), folder, budget);
-    if (package) out.push_back(std::move(*package));
+    if (package) budget.add_package(std::move(*package), out);
   }
 }
 
@@ -137,15 +171,36 @@ bool is_package_database(std::string_view path) {
   return path.ends_with(".dist-info/METADATA") || path.ends_with(".dist-info/RECORD");
 }
 
-void PathBudget::add(std::string path, std::vector<std::string>& paths) {
-  exhausted_ = exhausted_ || paths_ == 0 || path.size() > bytes_;
-  if (exhausted_) return;
-  --paths_;
-  bytes_ -= path.size();
-  paths.push_back(std::move(path));
+bool PackageBudget::take(std::size_t& left, std::size_t bytes, const char* what) {
+  if (exhausted()) return false;
+  if (left == 0 || bytes > bytes_) {
+    exhausted_by_ = what;
+    return false;
+  }
+  --left;
+  bytes_ -= bytes;
+  return true;
 }
 
-Result<std::vector<Package>> read_packages(const std::map<std::string, std::string_view>& files, PathBudget budget) {
+void PackageBudget::add_path(std::string path, std::vector<std::string>& paths) {
+  if (take(paths_, path.size(), "paths")) paths.push_back(std::move(path));
+}
+
+void PackageBudget::add_name(std::string_view name, std::vector<std::string>& names) {
+  if (!name.empty() && take(names_, name.size(), "dependencies")) names.emplace_back(name);
+}
+
+void PackageBudget::add_package(Package package, std::vector<Package>& packages) {
+  if (take(packages_, 0, "packages")) packages.push_back(std::move(package));
+}
+
+Status PackageBudget::status() const {
+  if (!exhausted()) return {};
+  return fail(Code::kResourceExhausted,
+              "the image's package databases list more " + std::string(exhausted_by_) + " than any image has");
+}
+
+Result<std::vector<Package>> read_packages(const std::map<std::string, std::string_view>& files, PackageBudget budget) {
   std::vector<Package> out;
   add_dpkg(files, budget, out);
   for (const auto path : kApk) {
@@ -154,9 +209,7 @@ Result<std::vector<Package>> read_packages(const std::map<std::string, std::stri
     }
   }
   add_python(files, budget, out);
-  if (budget.exhausted()) {
-    return fail(Code::kResourceExhausted, "the image's package databases list more paths than any image has");
-  }
+  if (auto status = budget.status(); !status) return fail(status.error());
   std::set<std::tuple<PackageKind, std::string, std::string>> seen;
   std::erase_if(out, [&](const Package& package) {
     const std::string place = package.paths.empty() ? std::string() : package.paths.front();
@@ -166,46 +219,45 @@ Result<std::vector<Package>> read_packages(const std::map<std::string, std::stri
   return out;
 }
 
-std::vector<Package> parse_dpkg_status(std::string_view text) {
+std::vector<Package> parse_dpkg_status(std::string_view text, PackageBudget& budget) {
   std::vector<Package> out;
-  std::map<std::string_view, std::string_view> fields;
-  while (next_paragraph(text, fields)) {
+  Paragraph paragraph;
+  while (!budget.exhausted() && paragraph.read(text)) {
     Package package;
-    package.name = std::string(fields["Package"]);
-    package.version = std::string(fields["Version"]);
+    package.name = std::string(paragraph.simple("Package"));
+    package.version = std::string(paragraph.simple("Version"));
     // "install ok installed"; status.d of distroless images has no such field.
-    const std::string_view status = fields["Status"];
+    const std::string_view status = paragraph.simple("Status");
     if (package.name.empty() || (!status.empty() && !status.ends_with(" installed"))) continue;
-    package.section = std::string(fields["Section"]);
-    package.architecture = std::string(fields["Architecture"]);
-    package.required = fields["Essential"] == "yes" || fields["Priority"] == "required";
-    add_dpkg_depends(fields["Depends"], package.depends);
-    add_dpkg_depends(fields["Pre-Depends"], package.depends);
-    for (const auto name : split(fields["Provides"], ',')) {
-      if (auto provided = dpkg_name(name); !provided.empty()) package.provides.push_back(std::move(provided));
-    }
-    out.push_back(std::move(package));
+    package.section = std::string(paragraph.simple("Section"));
+    package.architecture = std::string(paragraph.simple("Architecture"));
+    package.required = paragraph.simple("Essential") == "yes" || paragraph.simple("Priority") == "required";
+    add_dpkg_depends(paragraph.folded("Depends"), budget, package.depends);
+    add_dpkg_depends(paragraph.folded("Pre-Depends"), budget, package.depends);
+    std::string_view provides = paragraph.folded("Provides");
+    while (!provides.empty()) budget.add_name(dpkg_name(next_part(provides, ',')), package.provides);
+    budget.add_package(std::move(package), out);
   }
   return out;
 }
 
-std::vector<Package> parse_apk_installed(std::string_view text, PathBudget& budget) {
+std::vector<Package> parse_apk_installed(std::string_view text, PackageBudget& budget) {
   std::vector<Package> out;
   Package package;
   std::string folder;
   const auto end = [&] {
-    if (!package.name.empty()) out.push_back(std::move(package));
+    if (!package.name.empty()) budget.add_package(std::move(package), out);
     package = {};
     folder.clear();
   };
-  while (!text.empty()) {
+  while (!text.empty() && !budget.exhausted()) {
     const std::string_view line = next_line(text);
     if (line.empty()) {
       end();
       continue;
     }
     if (line.size() < 2 || line[1] != ':') continue;
-    const std::string_view value = line.substr(2);
+    std::string_view value = line.substr(2);
     switch (line[0]) {
       case 'P':
         package.kind = PackageKind::kApk;
@@ -215,21 +267,21 @@ std::vector<Package> parse_apk_installed(std::string_view text, PathBudget& budg
         package.version = std::string(value);
         break;
       case 'D':
-        for (const auto name : split(value, ' ')) {
-          // "!name" is a conflict.
-          if (!name.empty() && name.front() != '!') package.depends.push_back({apk_name(name)});
+        while (!value.empty()) {
+          const std::string_view name = next_part(value, ' ');
+          std::vector<std::string> clause;
+          if (!name.starts_with('!')) budget.add_name(apk_name(name), clause);  // "!name" is a conflict.
+          if (!clause.empty()) package.depends.push_back(std::move(clause));
         }
         break;
       case 'p':
-        for (const auto name : split(value, ' ')) {
-          if (!name.empty()) package.provides.push_back(apk_name(name));
-        }
+        while (!value.empty()) budget.add_name(apk_name(next_part(value, ' ')), package.provides);
         break;
       case 'F':
         folder = unpack::clean_path(value);
         break;
       case 'R':
-        budget.add(unpack::clean_path(folder + "/" + std::string(value)), package.paths);
+        budget.add_path(unpack::clean_path(folder + "/" + std::string(value)), package.paths);
         break;
       default:
         break;
@@ -240,7 +292,7 @@ std::vector<Package> parse_apk_installed(std::string_view text, PathBudget& budg
 }
 
 std::optional<Package> parse_dist_info(std::string_view metadata, std::string_view record, std::string_view folder,
-                                       PathBudget& budget) {
+                                       PackageBudget& budget) {
   Package package;
   package.kind = PackageKind::kPython;
   while (!metadata.empty()) {
@@ -260,8 +312,8 @@ std::optional<Package> parse_dist_info(std::string_view metadata, std::string_vi
     }
     if (line.empty()) continue;
     const bool absolute = line.starts_with('/');
-    budget.add(unpack::clean_path(absolute ? std::string(line) : std::string(folder) + "/" + std::string(line)),
-               package.paths);
+    budget.add_path(unpack::clean_path(absolute ? std::string(line) : std::string(folder) + "/" + std::string(line)),
+                    package.paths);
   }
   return package;
 }

@@ -187,11 +187,7 @@ Json files_json(const Analysis& analysis) {
   Json out = Json::object();
   for (const FileClass file_class : analyze::kAllFileClasses) {
     if (file_class == FileClass::kNeeded || analysis.sum(file_class).files == 0) continue;
-    Json layers = Json::array();
-    for (std::uint32_t layer = 0; layer < analysis.layers.size(); ++layer) {
-      layers.push_back(paths_of(analysis, file_class, layer));
-    }
-    out[std::string(name_of(file_class))] = std::move(layers);
+    out[std::string(name_of(file_class))] = paths_of(analysis, file_class);
   }
   return out;
 }

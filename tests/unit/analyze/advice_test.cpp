@@ -72,8 +72,23 @@ TEST(Advice, NothingIsAdvisedWhereNothingIsWasted) {
 TEST(Advice, PathsAreThoseOfTheClass) {
   const auto analysis = analyze_tars({TarWriter().file("var/lib/apt/lists/x", "1").file("app", "2").finish(),
                                       TarWriter().file("var/lib/apt/lists/y", "1").finish()});
-  EXPECT_EQ(paths_of(analysis, FileClass::kAptLists, 0), std::vector<std::string>{"var/lib/apt/lists/x"});
-  EXPECT_EQ(paths_of(analysis, FileClass::kAptLists, 1), std::vector<std::string>{"var/lib/apt/lists/y"});
+  EXPECT_EQ(paths_of(analysis, FileClass::kAptLists),
+            (std::vector<std::vector<std::string>>{{"var/lib/apt/lists/x"}, {"var/lib/apt/lists/y"}}));
+}
+
+TEST(Advice, HolesAreNotInTheTar) {
+  const test::TarItem log{.name = "log",
+                          .content = noise(512, 1),
+                          .pax = {{"GNU.sparse.major", "0"},
+                                  {"GNU.sparse.minor", "1"},
+                                  {"GNU.sparse.size", "1000000000"},
+                                  {"GNU.sparse.numblocks", "1"},
+                                  {"GNU.sparse.map", "0,512"}}};
+  const auto analysis =
+      analyze_tars({TarWriter().add(log).file("app", noise(50'000, 2)).finish(), TarWriter().file("log", "").finish()});
+  ASSERT_EQ(analysis.sum(FileClass::kHidden).bytes, 1'000'000'000U);  // As tar tv prints it.
+  const auto loads = loads_without(analysis, {FileClass::kHidden});
+  EXPECT_EQ(loads[0].uncompressed_bytes, analysis.layers[0].uncompressed_bytes - 512 - 768);
 }
 
 TEST(Advice, AHugeLayerIsToBeSplitWhereUnpackingIsWhatTakesLong) {
@@ -104,8 +119,11 @@ TEST(Advice, TheLayerWithTheMostToUnpackIsToComeEarly) {
   EXPECT_NE(order->title.find("layer 3"), std::string::npos);
   EXPECT_GT(order->seconds, 1);
   // Not where it changes what comes in between.
-  many.file("model", "other");
-  EXPECT_EQ(find(advise(analyze_tars({tars[0], tars[1], many.finish()}), target), "order-layers"), nullptr);
+  for (const bool link : {false, true}) {
+    TarWriter other = many;
+    link ? other.hard_link("app/model", "model") : other.file("model", "other");
+    EXPECT_EQ(find(advise(analyze_tars({tars[0], tars[1], other.finish()}), target), "order-layers"), nullptr) << link;
+  }
 }
 
 TEST(Advice, ManyTinyLayersAreToBeMerged) {

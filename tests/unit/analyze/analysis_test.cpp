@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "plugin/analyze/advice.h"
 #include "tests/unit/analyze/test_image.h"
 
@@ -9,6 +11,7 @@ namespace paceline::analyze {
 namespace {
 
 using test::analyze_tars;
+using test::MemoryImage;
 using test::noise;
 using test::TarWriter;
 
@@ -115,6 +118,32 @@ TEST(Analysis, AnInodeWithANameThatStaysStays) {
   EXPECT_EQ(analysis.waste().files, 0U);
 }
 
+TEST(Analysis, ANameThatStaysKeepsWhatALowerLayerBrought) {
+  const auto analysis = analyze_tars(
+      {TarWriter().symlink("lib", "usr/lib").file("usr/lib/libz.a", noise(10'000, 1)).file("x", "12").finish(),
+       TarWriter().hard_link("keep", "lib/libz.a").hard_link("y", "x").file("usr/lib/.wh.libz.a", "").finish()});
+  EXPECT_EQ(analysis.waste().files, 0U);
+  // The bytes are where they were brought: links take none.
+  EXPECT_EQ(analysis.all().bytes, 10'002U);
+  EXPECT_EQ(analysis.layers[0].classes[static_cast<std::size_t>(FileClass::kNeeded)].bytes, 10'002U);
+  EXPECT_EQ(analysis.layers[1].classes[static_cast<std::size_t>(FileClass::kNeeded)].files, 2U);
+}
+
+TEST(Analysis, NamesOfSeveralClassesAreInOne) {
+  const auto analysis = analyze_tars({TarWriter()
+                                          .file("usr/share/doc/x", noise(10'000, 1))
+                                          .hard_link("usr/share/locale/de/LC_MESSAGES/x", "usr/share/doc/x")
+                                          .file("usr/share/doc/y", noise(500, 2))
+                                          .finish()});
+  EXPECT_EQ(analysis.sum(FileClass::kDocs).bytes, 500U);
+  EXPECT_EQ(analysis.sum(FileClass::kDocs).files, 1U);
+  EXPECT_EQ(analysis.sum(FileClass::kLocale).bytes, 10'000U);
+  EXPECT_EQ(paths_of(analysis, FileClass::kLocale)[0],
+            (std::vector<std::string>{"usr/share/doc/x", "usr/share/locale/de/LC_MESSAGES/x"}));
+  EXPECT_EQ(analysis.waste().bytes, 10'500U);
+  EXPECT_EQ(analysis.waste().files, 3U);
+}
+
 TEST(Analysis, AHiddenNameOfWhatStaysIsNoDuplicate) {
   const std::string content = noise(10'000, 1);
   const auto analysis =
@@ -122,6 +151,75 @@ TEST(Analysis, AHiddenNameOfWhatStaysIsNoDuplicate) {
                     TarWriter().file(".wh.a", "").finish()});
   EXPECT_TRUE(analysis.duplicates.empty());
   EXPECT_EQ(analysis.waste().files, 0U);  // a's bytes are b's.
+}
+
+/// "name.list" and its text, and one paragraph of each in the status.
+TarWriter installed(const std::vector<std::array<std::string, 3>>& packages) {
+  TarWriter tar;
+  std::string status;
+  for (const auto& [name, section, paths] : packages) {
+    status += "Package: " + name + "\nStatus: install ok installed\nSection: " + section + "\nVersion: 1\n\n";
+    tar.file("var/lib/dpkg/info/" + name + ".list", paths);
+  }
+  return tar.file("var/lib/dpkg/status", status);
+}
+
+TEST(Analysis, AFileOfSeveralPackagesIsOfOneThatStays) {
+  const auto analysis =
+      analyze_tars({installed({{"aa-dev", "libdevel", "/usr/bin/x\n/usr/bin/y\n"}, {"app", "utils", "/usr/bin/x\n"}})
+                        .file("usr/bin/x", noise(30'000, 1))
+                        .file("usr/bin/y", noise(5000, 2))
+                        .finish()});
+  EXPECT_EQ(analysis.sum(FileClass::kBuildPackage).bytes, 5000U);
+  EXPECT_EQ(analysis.packages[0].name, "app");
+  EXPECT_EQ(analysis.packages[0].bytes, 30'000U);
+}
+
+TEST(Analysis, WhatTheImageStartsWithStays) {
+  const auto tar =
+      installed({{"make", "devel", "/usr/bin/make\n/usr/share/make.h\n"}, {"cmake", "devel", "/usr/bin/cmake\n"}})
+          .file("usr/bin/make", noise(30'000, 1))
+          .file("usr/share/make.h", "1")
+          .file("usr/bin/cmake", noise(20'000, 2))
+          .file("a/copy-of-run", noise(9000, 3))
+          .file("usr/share/doc/run", noise(7000, 4))
+          .file("z/run", noise(9000, 3))
+          .finish();
+  MemoryImage image({tar});
+  image.change().start = {{"make", "/z/run", "/usr/share/doc/run"}, "/usr/bin", ""};
+  const auto analysis = analyze(image, {});
+  ASSERT_TRUE(analysis) << analysis.error().message;
+  EXPECT_EQ(analysis->sum(FileClass::kBuildPackage).bytes, 20'000U);  // cmake's.
+  EXPECT_EQ(analysis->sum(FileClass::kDocs).files, 0U);
+  const auto copy = analysis->tree.find("a/copy-of-run"), run = analysis->tree.find("z/run");
+  EXPECT_EQ(analysis->file_classes[copy], FileClass::kDuplicate);
+  EXPECT_EQ(analysis->file_classes[run], FileClass::kNeeded);
+}
+
+TEST(Analysis, WhatCompilesAtRunTimeHasAllThatItNeeds) {
+  const std::string header = "usr/local/include/python3.11/Python.h", info = "app/triton-2.1.dist-info/";
+  for (const bool triton : {false, true}) {
+    auto tar = installed({{"libc6-dev", "libdevel", "/usr/include/stdio.h\n"}})
+                   .file("usr/include/stdio.h", "1")
+                   .file(header, "2")
+                   .file("usr/local/lib/libpython3.11.a", "3");
+    if (triton) {
+      tar.file(info + "METADATA", "Name: triton\n")
+          .file(info + "RECORD", "triton/a.py,,\n")
+          .file("app/triton/a.py", "4");
+    }
+    const auto analysis = analyze_tars({tar.finish()});
+    EXPECT_EQ(analysis.waste().files, triton ? 0U : 3U);
+  }
+}
+
+TEST(Analysis, ALinkToAnotherPackagesLicenceStays) {
+  const auto analysis = analyze_tars({TarWriter()
+                                          .file("usr/share/doc/gcc-12-base/copyright", "GPL")
+                                          .file("usr/share/doc/gcc-12-base/changelog", "1")
+                                          .symlink("usr/share/doc/libgcc-s1", "gcc-12-base")
+                                          .finish()});
+  EXPECT_EQ(analysis.sum(FileClass::kDocs).files, 1U);
 }
 
 TEST(Analysis, AnImageOfNothing) {

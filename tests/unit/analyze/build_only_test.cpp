@@ -59,12 +59,83 @@ TEST(BuildOnly, RequiredPackagesStay) {
   EXPECT_TRUE(build_only({package}).empty());
 }
 
-TEST(BuildOnly, CompilersStayWhereSomethingCompilesAtRunTime) {
-  Package triton;
-  triton.kind = PackageKind::kPython;
-  triton.name = "Triton";
-  EXPECT_THAT(build_only({triton, dpkg("gcc", "devel"), dpkg("libssl-dev", "libdevel")}),
-              testing::ElementsAre("libssl-dev"));
+Package python(const std::string& name) {
+  Package package;
+  package.kind = PackageKind::kPython;
+  package.name = name;
+  return package;
+}
+
+TEST(BuildOnly, AllOfItStaysWhereSomethingCompilesAtRunTime) {
+  const std::vector<Package> chain = {dpkg("gcc", "devel"), dpkg("binutils", "devel"), dpkg("libc6-dev", "libdevel"),
+                                      dpkg("python3.11-dev", "python")};
+  for (const char* name : {"Triton", "torch", "deepspeed", "flashinfer_python", "cupy-cuda12x"}) {
+    auto packages = chain;
+    packages.push_back(python(name));
+    EXPECT_TRUE(compiles_at_run_time(packages)) << name;
+    EXPECT_TRUE(build_only(packages).empty()) << name;
+  }
+  for (const char* name : {"numba", "jax", "numpy", "torchvision", "cupyx"}) {
+    auto packages = chain;
+    packages.push_back(python(name));
+    EXPECT_FALSE(compiles_at_run_time(packages)) << name;
+    EXPECT_EQ(build_only(packages).size(), chain.size()) << name;
+  }
+}
+
+TEST(BuildOnly, TheSectionDevelAlsoHasWhatRuns) {
+  EXPECT_TRUE(build_only({dpkg("linux-perf", "devel"), dpkg("bpftrace", "devel"), dpkg("valgrind", "devel"),
+                          dpkg("gettext", "devel"), dpkg("skopeo", "devel"), dpkg("libbinutils", "devel"),
+                          dpkg("llvm-14-runtime", "devel"), dpkg("gcc-12-x86-64-linux-gnu-base", "devel")})
+                  .empty());
+  EXPECT_EQ(build_only({dpkg("binutils", "devel"), dpkg("binutils-common", "devel"),
+                        dpkg("binutils-x86-64-linux-gnu", "devel"), dpkg("gcc-x86-64-linux-gnu", "devel"),
+                        dpkg("clang-14", "devel"), dpkg("llvm-14", "devel"), dpkg("lld", "devel"),
+                        dpkg("clang-format-14", "devel"), dpkg("g++-multilib", "devel"), dpkg("cmake-data", "devel"),
+                        dpkg("ninja-build", "devel"), dpkg("libc-dev-bin", "libdevel"), dpkg("golang-1.19-go", "devel"),
+                        dpkg("golang-go", "golang"), dpkg("linux-libc-dev", "devel"), dpkg("libtool", "devel")})
+                .size(),
+            16U);
+}
+
+/// With a library as programs load it.
+Package with_library(Package package) {
+  package.paths = {"usr/share/man/man8/ld.so.8.gz", "usr/local/cuda-12.2/lib64/lib" + package.name + ".so.12"};
+  return package;
+}
+
+TEST(BuildOnly, TheRuntimeOfCudaStays) {
+  const std::string section = "multiverse/devel";
+  EXPECT_TRUE(
+      build_only({dpkg("cuda-libraries-12-2", section, {{"cuda-cudart-12-2"}, {"cuda-nvrtc-12-2"}}),
+                  with_library(dpkg("cuda-cudart-12-2", section)), with_library(dpkg("cuda-nvrtc-12-2", section)),
+                  dpkg("cuda-compat-12-2", section), with_library(dpkg("libcublas-12-2", section))})
+          .empty());
+  EXPECT_TRUE(build_only({dpkg("cuda-toolkit-12-2-config-common", section), dpkg("nvidia-headers", "libdevel"),
+                          dpkg("nvidia-container-toolkit", "utils"),
+                          with_library(dpkg("cuda-nvcc-11-8", section))})  // libnvvm.so.4, for numba.
+                  .empty());
+  EXPECT_EQ(build_only({dpkg("cuda-cudart-dev-12-2", section), dpkg("cuda-nvcc-12-2", section),
+                        dpkg("cuda-toolkit-12-2", section), dpkg("libcublas-dev-12-2", section)})
+                .size(),
+            4U);
+}
+
+TEST(BuildOnly, WhatBringsALibraryForProgramsStaysUnlessItIsACompiler) {
+  EXPECT_THAT(build_only({with_library(dpkg("libthing-tools", "libdevel")), with_library(dpkg("make", "devel")),
+                          with_library(dpkg("gcc-14", "devel")), with_library(dpkg("libthing-dev", "libdevel"))}),
+              testing::ElementsAre("gcc-14", "libthing-dev"));
+  auto links = dpkg("libthing-tools", "libdevel");
+  links.paths = {"usr/lib/libthing.so", "usr/share/man/man8/ld.so.8.gz"};
+  EXPECT_EQ(build_only({links}).size(), 1U);
+}
+
+TEST(BuildOnly, ManyPackagesOfOneNameCostNoMoreThanOthers) {
+  // Each of them was looked at for each of them: hours.
+  std::vector<Package> packages(100'000, dpkg("a", "libs", {{"a", "b-dev"}, {"c-dev"}, {"c-dev"}}));
+  packages.push_back(dpkg("b-dev", "libdevel"));
+  for (int i = 0; i < 10'000; ++i) packages.push_back(dpkg("c-dev", "libdevel", {{"c-dev"}}));
+  EXPECT_THAT(build_only(packages), testing::ElementsAre("b-dev"));
 }
 
 TEST(BuildOnly, ApkPackages) {

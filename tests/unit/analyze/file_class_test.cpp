@@ -33,18 +33,34 @@ TEST(FileClass, ByPath) {
       {"var/log/app.log", FileClass::kNeeded},
       {"var/lib/dpkg/status", FileClass::kNeeded},
   };
-  for (const auto& one : cases) EXPECT_EQ(classify(one.path, nullptr), one.expected) << one.path;
+  for (const auto& one : cases) EXPECT_EQ(classify(one.path, {}), one.expected) << one.path;
 }
 
 TEST(FileClass, APackageThatStaysKeepsItsHeadersAndLibraries) {
   Package stays;
-  EXPECT_EQ(classify("usr/include/x.h", &stays), FileClass::kNeeded);
-  EXPECT_EQ(classify("usr/lib/libx.a", &stays), FileClass::kNeeded);
-  EXPECT_EQ(classify("usr/share/man/man1/x.1.gz", &stays), FileClass::kDocs);
+  EXPECT_EQ(classify("usr/include/x.h", {.owner = &stays}), FileClass::kNeeded);
+  EXPECT_EQ(classify("usr/lib/libx.a", {.owner = &stays}), FileClass::kNeeded);
+  EXPECT_EQ(classify("usr/share/man/man1/x.1.gz", {.owner = &stays}), FileClass::kDocs);
   Package goes;
   goes.build_only = true;
-  EXPECT_EQ(classify("usr/include/x.h", &goes), FileClass::kBuildPackage);
-  EXPECT_EQ(classify("usr/bin/gcc", &goes), FileClass::kBuildPackage);
+  EXPECT_EQ(classify("usr/include/x.h", {.owner = &goes}), FileClass::kBuildPackage);
+  EXPECT_EQ(classify("usr/bin/gcc", {.owner = &goes}), FileClass::kBuildPackage);
+}
+
+TEST(FileClass, WhatCompilesAtRunTimeReadsHeadersAndLibraries) {
+  const FileFacts compiling = {.compiling = true};
+  EXPECT_EQ(classify("usr/local/include/python3.11/Python.h", compiling), FileClass::kNeeded);
+  EXPECT_EQ(classify("usr/local/lib/libpython3.11.a", compiling), FileClass::kNeeded);
+  EXPECT_EQ(classify("usr/share/man/man1/x.1.gz", compiling), FileClass::kDocs);
+  EXPECT_EQ(classify("root/.cache/pip/http/a/b", compiling), FileClass::kCache);
+}
+
+TEST(FileClass, ALinkInPlaceOfADocFolderLeadsToALicence) {
+  const FileFacts link = {.symlink = true};
+  EXPECT_EQ(classify("usr/share/doc/libgcc-s1", link), FileClass::kNeeded);
+  EXPECT_EQ(classify("usr/share/doc/libgcc-s1/copyright", link), FileClass::kNeeded);
+  EXPECT_EQ(classify("usr/share/doc/libgcc-s1/README", link), FileClass::kDocs);
+  EXPECT_EQ(classify("usr/share/doc/notes", {}), FileClass::kDocs);
 }
 
 TEST(FileClass, BytecodeKnowsItsSource) {

@@ -27,6 +27,8 @@ TEST(HostileImage, ErrorsNameTheLayerAndTheEntry) {
 TEST(HostileImage, WhatContainerdWouldRefuse) {
   EXPECT_NE(error_of(TarWriter().file("a/.wh.", "").finish()).find("whiteout of no file"), std::string::npos);
   EXPECT_NE(error_of(TarWriter().hard_link("a", "../../x").finish()).find("leads out"), std::string::npos);
+  EXPECT_NE(error_of(TarWriter().hard_link("a", "b").finish()).find("entry \"a\": its target \"b\" does not exist"),
+            std::string::npos);
   EXPECT_NE(error_of(TarWriter().add({.name = "a", .type = 'Z'}).finish()).find("type is unknown"), std::string::npos);
   EXPECT_NE(error_of(TarWriter().file("a", "12345").finish().substr(0, 515)).find("cut off"), std::string::npos);
   EXPECT_NE(

@@ -120,6 +120,94 @@ TEST(ImageTree, HardLinksShareTheirBytes) {
   EXPECT_EQ(tree.inodes()[0].live_names, 2U);
 }
 
+/// Names of the inode that the live file at `path` is of.
+std::uint32_t names_of(const ImageTree& tree, std::string_view path) {
+  const std::uint32_t file = tree.find(path);
+  EXPECT_NE(file, kNone) << path;
+  return file == kNone ? 0 : tree.inodes()[tree.files()[file].inode].names;
+}
+
+TEST(ImageTree, HardLinksReachTheirTargetsThroughLinkedFolders) {
+  const auto tree = tree_of(
+      {TarWriter().symlink("lib", "usr/lib").file("usr/lib/libz.a", "12").hard_link("keep", "lib/libz.a").finish()});
+  EXPECT_EQ(names_of(tree, "keep"), 2U);
+  EXPECT_EQ(names_of(tree, "usr/lib/libz.a"), 2U);
+}
+
+TEST(ImageTree, HardLinksMayComeBeforeTheirTargets) {
+  const auto tree = tree_of({TarWriter().hard_link("a", "c").hard_link("b", "a").file("c", "123").finish(),
+                             TarWriter().hard_link("x", "y").file("y", "1").file("x", "2").finish()});
+  EXPECT_EQ(names_of(tree, "c"), 3U);
+  EXPECT_EQ(names_of(tree, "y"), 1U);  // Its other name was taken by a file before there was anything to link to.
+  EXPECT_EQ(live(tree), "a b c x y");
+}
+
+TEST(ImageTree, HardLinksAreNamesOfWhatLowerLayersBrought) {
+  const auto tree = tree_of({TarWriter().symlink("lib", "usr/lib").file("usr/lib/libz.a", "12").finish(),
+                             TarWriter().hard_link("keep", "lib/libz.a").file("usr/lib/.wh.libz.a", "").finish()});
+  EXPECT_EQ(live(tree), "keep lib");
+  const Inode& inode = tree.inodes()[tree.files()[tree.find("keep")].inode];
+  EXPECT_EQ(inode.size, 2U);
+  EXPECT_EQ(inode.layer, 0U);
+  EXPECT_EQ(inode.names, 2U);
+  EXPECT_EQ(inode.live_names, 1U);
+}
+
+TEST(ImageTree, AHardLinkToASymlinkIsOne) {
+  const auto tree = tree_of({TarWriter().symlink("a", "usr").hard_link("b", "a").file("usr/x", "1").finish()});
+  EXPECT_NE(tree.find("b/x"), kNone);
+  EXPECT_EQ(tree.find("b/x"), tree.find("usr/x"));
+}
+
+TEST(ImageTree, EntriesLieWhereTheLinksOfTheirLayerLead) {
+  const auto tree = tree_of({TarWriter()
+                                 .symlink("lib", "usr/lib")
+                                 .symlink("usr/lib", "/opt/../real")
+                                 .file("lib/a", "1")
+                                 .hard_link("keep", "real/a")
+                                 .finish()});
+  EXPECT_EQ(live(tree), "keep lib real/a usr/lib");
+  EXPECT_EQ(tree.find("lib/a"), tree.find("real/a"));
+  EXPECT_EQ(names_of(tree, "keep"), 2U);
+}
+
+/// The error of adding these layers, and no other than a broken one's; empty: there is none.
+std::string error_of_broken(const std::vector<std::string>& tars) {
+  ImageTree tree;
+  for (const auto& tar : tars) {
+    test::BytesSource source(tar);
+    const auto layer = scan_layer(source, "", std::nullopt, {});
+    EXPECT_TRUE(layer);
+    const auto added = tree.add(*layer);
+    if (added) continue;
+    EXPECT_EQ(added.error().code, Code::kInvalidArgument);
+    return added.error().message;
+  }
+  return {};
+}
+
+TEST(ImageTree, HardLinksToNothingOrToFoldersAreBroken) {
+  const auto empty = TarWriter().finish(), file = TarWriter().file("b", "1").file("d/x", "1").finish();
+  for (const auto& base : {empty, file}) {
+    const auto broken = [&](const TarWriter& tar) { return error_of_broken({base, tar.finish()}); };
+    EXPECT_EQ(broken(TarWriter().hard_link("a", "none/b")), "entry \"a\": its target \"none/b\" does not exist");
+    EXPECT_EQ(broken(TarWriter().hard_link("a", "a")), "entry \"a\": its target \"a\" does not exist");
+    EXPECT_EQ(broken(TarWriter().folder("e").hard_link("a", "e")), "entry \"a\": its target \"e\" is a folder");
+    EXPECT_EQ(broken(TarWriter().file("e/x", "").hard_link("a", "e")), "entry \"a\": its target \"e\" is a folder");
+    EXPECT_EQ(broken(TarWriter().hard_link("a", "/")), "entry \"a\": its target \"\" is a folder");
+    EXPECT_NE(broken(TarWriter().symlink("l", "l/l").hard_link("a", "l/x")).find("entry \"a\""), std::string::npos);
+  }
+  EXPECT_EQ(error_of_broken({file, TarWriter().hard_link("a", "d").finish()}),
+            "entry \"a\": its target \"d\" is a folder");
+  EXPECT_NE(error_of_broken({file, TarWriter().file(".wh.b", "").hard_link("a", "b").finish()}), "");
+}
+
+TEST(ImageTree, OnlyAFolderCanBeTheRoot) {
+  EXPECT_EQ(error_of_broken({TarWriter().folder("./").finish()}), "");
+  EXPECT_EQ(error_of_broken({TarWriter().file("a", "1").file("./.", "2").finish()}),
+            "entry \"\": it is the root, and no folder");
+}
+
 TEST(ImageTree, PathsFollowTheImagesOwnLinks) {
   const auto tree = tree_of({TarWriter()
                                  .symlink("lib", "usr/lib")
@@ -169,9 +257,30 @@ TEST(ImageTree, FoldersWithoutEntriesCount) {
 }
 
 TEST(ImageTree, WhiteoutsCountAndMakeNoFolders) {
-  const auto deep = TarWriter().file("a/b/c/.wh.d", "").file("a/b/c/.wh..wh..opq", "").hard_link("h", "x/y").finish();
+  const auto deep = TarWriter().file("a/b/c/.wh.d", "").file("a/b/c/.wh..wh..opq", "").symlink("h", "x/y").finish();
   EXPECT_EQ(error_of_adding({.entries = 6, .nodes = 1}, {deep, deep}), "");
   EXPECT_NE(error_of_adding({.entries = 5}, {deep, deep}).find("more than 5 entries"), std::string::npos);
+}
+
+TEST(ImageTree, LinksAreFollowedUpToALimit) {
+  const TreeLimits limits{.followed_bytes = 35};  // "folder" and "folder/f" have 14.
+  TarWriter tar;
+  tar.symlink("link", "folder").file("folder/f", "1");
+  for (const char* name : {"a", "b", "c"}) tar.hard_link(name, "link/f");
+  EXPECT_EQ(error_of_adding(limits, {tar.finish()}), "");
+  EXPECT_NE(error_of_adding(limits, {tar.hard_link("d", "link/f").finish()}).find("paths of more than 35 B"),
+            std::string::npos);
+
+  ImageTree tree(limits);
+  test::BytesSource source(TarWriter().symlink("link", "folder").file("folder/f", "1").finish());
+  const auto layer = scan_layer(source, "", std::nullopt, {});
+  ASSERT_TRUE(layer && tree.add(*layer));
+  for (int i = 0; i < 2; ++i) EXPECT_NE(tree.find("link/f"), kNone);
+  EXPECT_TRUE(tree.followed_all());
+  for (int i = 0; i < 2; ++i) (void)tree.find("link/f");
+  EXPECT_FALSE(tree.followed_all());
+  EXPECT_EQ(tree.find("link/f"), kNone);
+  EXPECT_NE(tree.find("folder/f"), kNone);
 }
 
 TEST(ImageTree, WhatIsKeptHasABudgetOverAllLayers) {

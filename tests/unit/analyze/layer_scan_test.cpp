@@ -83,17 +83,67 @@ TEST(LayerScan, EqualContentsHaveEqualKeys) {
   EXPECT_NE(layer->entries[0].content, layer->entries[2].content);
 }
 
+/// Eight KiB at `offset` of a file of 100 000 bytes, all else a hole.
+test::TarItem sparse_file(const std::string& name, const std::string& offset) {
+  return {.name = name,
+          .content = test::noise(8192, 6),
+          .pax = {{"GNU.sparse.major", "0"},
+                  {"GNU.sparse.minor", "1"},
+                  {"GNU.sparse.name", name},
+                  {"GNU.sparse.size", "100000"},
+                  {"GNU.sparse.numblocks", "1"},
+                  {"GNU.sparse.map", offset + ",8192"}}};
+}
+
+TEST(LayerScan, EqualBytesAtOtherPlacesAreAnotherContent) {
+  const auto layer =
+      scan(TarWriter().add(sparse_file("a", "0")).add(sparse_file("b", "4096")).add(sparse_file("c", "0")).finish());
+  ASSERT_TRUE(layer) << layer.error().message;
+  EXPECT_EQ(layer->entries[0].size, 100'000U);
+  EXPECT_EQ(layer->entries[0].stored, 8192U);
+  EXPECT_NE(layer->entries[0].content, layer->entries[1].content);
+  EXPECT_EQ(layer->entries[0].content, layer->entries[2].content);
+}
+
+TEST(LayerScan, HolesCountForTheLimitOfAllFiles) {
+  ScanOptions options;
+  options.limits.bytes = 200'100;
+  const TarWriter tar = TarWriter().add(sparse_file("a", "0")).add(sparse_file("b", "0"));
+  EXPECT_TRUE(scan(TarWriter(tar).file("c", std::string(100, 'x')).finish(), options));
+  const auto more = scan(TarWriter(tar).file("c", std::string(101, 'x')).finish(), options);
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().code, Code::kResourceExhausted);
+  EXPECT_NE(more.error().message.find("entry \"c\": with it the layer's files are larger than"), std::string::npos)
+      << more.error().message;
+}
+
+TEST(LayerScan, SymlinksAreNoLongerThanTheKernelTakes) {
+  EXPECT_TRUE(
+      scan(TarWriter().add({.name = "a", .type = '2', .pax = {{"linkpath", std::string(4095, '.')}}}).finish()));
+  const auto longer =
+      scan(TarWriter().add({.name = "a", .type = '2', .pax = {{"linkpath", std::string(4096, '.')}}}).finish());
+  ASSERT_FALSE(longer);
+  EXPECT_EQ(longer.error().code, Code::kInvalidArgument);
+  EXPECT_EQ(longer.error().message, "entry \"a\": its target is longer than 4095 bytes");
+  EXPECT_FALSE(scan(TarWriter().symlink("a", "").finish()));
+}
+
 TEST(LayerScan, KeepsWhatIsAskedForAndNoMoreThanAllowed) {
   ScanOptions options;
   options.keep = [](std::string_view path) { return path.starts_with("keep/"); };
   options.most_kept_bytes = 10;
-  const auto layer = scan(
-      TarWriter().file("keep/a", "12345").file("other", "1").file("keep/b", "123456").file("keep/c", "12").finish(),
-      options);
+  const auto tar = TarWriter().file("keep/a", "12345").file("other", "1").file("keep/c", "12345");
+  const auto layer = scan(tar.finish(), options);
   ASSERT_TRUE(layer);
   EXPECT_EQ(layer->kept.size(), 2U);
   EXPECT_EQ(layer->kept.at(0), "12345");
-  EXPECT_EQ(layer->kept.at(3), "12");
+  EXPECT_EQ(layer->kept.at(2), "12345");
+  // Without what is left out, others would seem to be of no package.
+  const auto more = scan(TarWriter(tar).file("keep/d", "1").finish(), options);
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().code, Code::kResourceExhausted);
+  EXPECT_EQ(more.error().message,
+            "entry \"keep/d\": with it the layer's package databases are larger than 10 B, the limit");
 }
 
 TEST(LayerScan, AnotherDiffIdIsAnError) {

@@ -17,7 +17,8 @@ constexpr const char* kStatus =
     "Provides: c-compiler, gcc-x86 (= 12)\n\nPackage: bash\nEssential: yes\nStatus: install ok installed\nVersion: 5\n";
 
 TEST(PackageDatabases, Dpkg) {
-  const auto packages = parse_dpkg_status(kStatus);
+  PackageBudget budget;
+  const auto packages = parse_dpkg_status(kStatus, budget);
   ASSERT_EQ(packages.size(), 3U);
   EXPECT_EQ(packages[0].name, "libc6");
   EXPECT_EQ(packages[0].version, "2.36-9");
@@ -28,8 +29,24 @@ TEST(PackageDatabases, Dpkg) {
   EXPECT_TRUE(packages[2].required);
 }
 
+TEST(PackageDatabases, AFoldedFieldIsAllOfItsLines) {
+  PackageBudget budget;
+  const auto packages = parse_dpkg_status(
+      "Package: app\n of no use\nStatus: install ok installed\nDepends: libc6\n (>= 2),\n\tgcc-12 |\n clang,\n"
+      "Pre-Depends:\n dpkg\nProvides: a,\n b\nProvides: c\n , d\nConffiles:\n /etc/a, b\nno field\n Depends: x\n\n"
+      " Depends: y\nPackage: next\n",
+      budget);
+  ASSERT_EQ(packages.size(), 2U);
+  EXPECT_EQ(packages[0].name, "app");
+  EXPECT_THAT(packages[0].depends,
+              ElementsAre(ElementsAre("libc6"), ElementsAre("gcc-12", "clang"), ElementsAre("dpkg")));
+  EXPECT_THAT(packages[0].provides, ElementsAre("a", "b"));
+  EXPECT_EQ(packages[1].name, "next");
+  EXPECT_TRUE(packages[1].depends.empty());
+}
+
 TEST(PackageDatabases, Apk) {
-  PathBudget budget;
+  PackageBudget budget;
   const auto packages = parse_apk_installed(
       "C:Q1\nP:musl\nV:1.2.4-r2\np:so:libc.musl-x86_64.so.1=1\nF:lib\nR:ld-musl-x86_64.so.1\na:0:0:755\nF:usr/"
       "lib\nR:x\n\n"
@@ -43,7 +60,7 @@ TEST(PackageDatabases, Apk) {
 }
 
 TEST(PackageDatabases, PythonDistInfo) {
-  PathBudget budget;
+  PackageBudget budget;
   const auto package =
       parse_dist_info("Metadata-Version: 2.1\nName: numpy\nVersion: 1.26\n\nName: not this\n",
                       "numpy/core.so,sha256=abc,100\n\"numpy/a, b.py\",,\n../../../bin/f2py,sha256=x,3\n/abs/file,,\n",
@@ -114,19 +131,54 @@ TEST(PackageDatabases, PathsHaveABudget) {
                                                          {folder + "/n-1.dist-info/RECORD", record},
                                                          {"var/lib/dpkg/status", "Package: p\nVersion: 1\n"},
                                                          {"var/lib/dpkg/info/p.list", "/d\n"}};
-  EXPECT_TRUE(read_packages(files, PathBudget(7, 7000)));
-  for (const auto& budget : {PathBudget(6, 7000), PathBudget(7, 6000)}) {
+  EXPECT_TRUE(read_packages(files, PackageBudget(7, 7000)));
+  for (const auto& budget : {PackageBudget(6, 7000), PackageBudget(7, 6000)}) {
     const auto packages = read_packages(files, budget);
     ASSERT_FALSE(packages);
     EXPECT_EQ(packages.error().code, Code::kResourceExhausted);
   }
 }
 
+std::string refusal_of(const std::string& path, const std::string& text,
+                       const PackageBudget& budget = PackageBudget()) {
+  const auto packages = read_packages({{path, text}}, budget);
+  if (packages) return {};
+  EXPECT_EQ(packages.error().code, Code::kResourceExhausted);
+  return packages.error().message;
+}
+
+std::string repeat(const std::string& text, std::size_t times) {
+  std::string out;
+  for (std::size_t i = 0; i < times; ++i) out += text;
+  return out;
+}
+
+TEST(PackageDatabases, NamesHaveABudget) {
+  const std::string status = "var/lib/dpkg/status", apk = "lib/apk/db/installed";
+  const std::string many = "the image's package databases list more dependencies than any image has";
+  const PackageBudget three(100, 100, 3);
+  EXPECT_EQ(refusal_of(status, "Package: a\nDepends: b | c\nProvides: d\n", three), "");
+  EXPECT_EQ(refusal_of(status, "Package: a\nDepends: b | c\nProvides: d, e\n", three), many);
+  EXPECT_EQ(refusal_of(status, "Package: a\nPre-Depends: b, c, d, e\n", three), many);
+  EXPECT_EQ(refusal_of(status, "Package: a\nDepends: " + std::string(101, 'b') + "\n", three), many);
+  EXPECT_EQ(refusal_of(status, "Package: a\nDepends: " + std::string(1000, ',') + "b\n", three), "");
+  EXPECT_EQ(refusal_of(apk, "P:a\nD:b c !x\np:d\n", three), "");
+  EXPECT_EQ(refusal_of(apk, "P:a\nD:b c\np:d e\n", three), many);
+  EXPECT_EQ(refusal_of(status, "Package: a\nDepends: " + repeat("a,", 2'000'000) + "\n\n"), many);
+}
+
+TEST(PackageDatabases, SoManyPackagesHasNoImage) {
+  const std::string many = "the image's package databases list more packages than any image has";
+  EXPECT_EQ(refusal_of("var/lib/dpkg/status", repeat("Package: a\n\n", 100'000)), "");
+  EXPECT_EQ(refusal_of("var/lib/dpkg/status", repeat("Package: a\n\n", 100'001)), many);
+  EXPECT_EQ(refusal_of("lib/apk/db/installed", repeat("P:a\n\n", 100'001)), many);
+}
+
 TEST(PackageDatabases, NonsenseIsPassedOver) {
-  PathBudget budget;
+  PackageBudget budget;
   for (const char* text :
        {"", "\n\n\n", ":\n", "Package:\nStatus: install ok installed\n", " continued\n", "P:\n", "\xff\xfe"}) {
-    EXPECT_TRUE(parse_dpkg_status(text).empty()) << text;
+    EXPECT_TRUE(parse_dpkg_status(text, budget).empty()) << text;
     EXPECT_TRUE(parse_apk_installed(text, budget).empty()) << text;
   }
   EXPECT_FALSE(is_package_database("usr/share/doc/status"));
