@@ -116,7 +116,7 @@ struct Curve {
 
 Curve make_curve(const Path& path, double bytes, unsigned streams, const NodeCosts& costs) {
   Curve curve;
-  const double ramp = costs.ramp * seconds(path.rtt_blob);
+  const double ramp = bytes > 0 ? costs.ramp * seconds(path.rtt_blob) : 0;
   for (std::size_t i = 1; i <= kSteps; ++i) {
     const double part = static_cast<double>(i) / kSteps;
     const double time = seconds(data_time(path, static_cast<std::uint64_t>(bytes * part), streams));

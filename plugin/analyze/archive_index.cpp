@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 #include <vector>
 
 #include "plugin/base/files.h"
@@ -117,6 +118,19 @@ class Walk {
   std::string name_, link_;
 };
 
+/// The program that packed the whole file; null: none that is known.
+Result<const char*> packed_by(int fd) {
+  static constexpr std::pair<std::string_view, const char*> kMagic[] = {
+      {"\x1f\x8b", "gzip"}, {"\x28\xb5\x2f\xfd", "zstd"}, {"\3757zXZ", "xz"}, {"BZh", "bzip2"}};
+  std::string begin(8, '\0');
+  auto count = read_at(fd, std::as_writable_bytes(std::span(begin)), 0);
+  if (!count) return fail(count.error());
+  for (const auto& [magic, program] : kMagic) {
+    if (begin.starts_with(magic)) return program;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const ArchiveIndex>> ArchiveIndex::open(const std::string& path) {
@@ -124,6 +138,11 @@ Result<std::shared_ptr<const ArchiveIndex>> ArchiveIndex::open(const std::string
   if (!file) return fail(file.error());
   struct stat info {};
   if (::fstat(file->get(), &info) != 0) return fail(errno_error(errno, path));
+  const auto packed = packed_by(file->get());
+  if (!packed) return fail(packed.error());
+  if (*packed != nullptr) {
+    return fail(Code::kInvalidArgument, path + " is compressed: unpack it with '" + *packed + " -d' first");
+  }
   auto members = Walk(file->get(), static_cast<std::uint64_t>(info.st_size)).members();
   if (!members) return fail(members.error().context(path + " is no archive of an image"));
   return std::shared_ptr<const ArchiveIndex>(new ArchiveIndex(std::move(*file), std::move(*members)));

@@ -52,7 +52,10 @@ Result<std::unique_ptr<ImageSource>> find_image(const std::string& image, const 
   if (fs::is_directory(status)) return open_layout(image, options);
   if (fs::is_regular_file(status)) return open_archive(image, options.tag, options.platform);
   if (is_written_as_path(image)) {
-    return fail(Code::kNotFound, image + ": there is no such file or folder");
+    return fs::exists(status)
+               ? fail(Code::kInvalidArgument,
+                      image + " is neither a folder nor a regular file, which can be read from any place")
+               : fail(Code::kNotFound, image + ": there is no such file or folder");
   }
   auto reference = oci::Reference::parse(image);
   if (!reference) return fail(reference.error());

@@ -1,5 +1,6 @@
 // paceline analyze.
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <optional>
 
 #include "plugin/base/text.h"
@@ -7,6 +8,7 @@
 #include "plugin/cli/format.h"
 #include "plugin/cli/image_options.h"
 #include "plugin/cli/session.h"
+#include "plugin/cli/time_limit.h"
 
 namespace paceline::cli {
 namespace {
@@ -19,9 +21,10 @@ struct WasteLimit {
   static Result<WasteLimit> parse(const std::string& text) {
     WasteLimit limit;
     if (text.ends_with('%')) {
-      char* end = nullptr;
-      const double percent = std::strtod(text.c_str(), &end);
-      if (end == text.c_str() || end != text.c_str() + text.size() - 1 || !(percent >= 0) || percent > 100) {
+      const char* const sign = text.data() + text.size() - 1;
+      double percent = -1;
+      const auto [end, error] = std::from_chars(text.data(), sign, percent, std::chars_format::fixed);
+      if (error != std::errc{} || end != sign || !(percent >= 0 && percent <= 100)) {
         return fail(Code::kInvalidArgument, "'" + text + "' is no share: e.g. 10%");
       }
       limit.part = percent / 100;
@@ -61,6 +64,7 @@ void print(Session& session, const AnalyzeArguments& arguments, const analyze::A
 }
 
 Exit run_analysis(Session& session, const AnalyzeArguments& arguments) {
+  const TimeLimit limit(session.options.timeout, session.output, "reading " + arguments.image);
   auto prediction = prepare_prediction(session, arguments.options);
   if (!prediction) return session.output.fail(prediction.error());
   const auto source = open_image(session, arguments.image, arguments.options);
@@ -78,8 +82,9 @@ Exit run_analysis(Session& session, const AnalyzeArguments& arguments) {
                          arguments.max_waste);
     exit = Exit::kGate;
   }
+  // A time that is no number passes no gate.
   if (!arguments.max_pull_time.empty() &&
-      advice.now.total() > std::chrono::duration<double>(*parse_duration(arguments.max_pull_time)).count()) {
+      !(advice.now.total() <= std::chrono::duration<double>(*parse_duration(arguments.max_pull_time)).count())) {
     session.output.error("the predicted pull time of " + seconds_text(advice.now.total()) +
                          " is above --max-pull-time " + arguments.max_pull_time);
     exit = Exit::kGate;

@@ -49,18 +49,34 @@ Outcome<records::ColdStart> find_record(Session& session, Client& client, const 
   }
 }
 
-Outcome<void> evict(Client& client, const v1::Pull& pull) {
-  v1::EvictRequest request;
-  const auto slash = pull.image().rfind('/');
-  const std::string name =
-      pull.image().substr(0, pull.image().find_first_of(":@", slash == std::string::npos ? 0 : slash));
-  request.add_targets(name + "@" + pull.manifest_digest());
+Outcome<void> evict(Client& client, const v1::Pull& pull, const v1::EvictRequest& request) {
   const auto response = client.call(&Client::Stub::Evict, request);
   if (!response) return tl::unexpected(response.error());
   if (response->failures_size() > 0) {
     return tl::unexpected(Failure{Exit::kFailed, pull.image() + ": " + response->failures(0).error().message()});
   }
   return {};
+}
+
+Outcome<void> evict_all(Client& client, const v1::Pull& pull) {
+  v1::EvictRequest request;
+  const auto slash = pull.image().rfind('/');
+  const std::string name =
+      pull.image().substr(0, pull.image().find_first_of(":@", slash == std::string::npos ? 0 : slash));
+  request.add_targets(name + "@" + pull.manifest_digest());
+  return evict(client, pull, request);
+}
+
+/// Only what this pull has brought: the rest was on the node for others. What does not go is no news beside the error
+/// that this is done for.
+void evict_new(Client& client, const v1::Pull& pull) {
+  v1::EvictRequest request;
+  for (const auto& blob : pull.blobs()) {
+    if (!blob.present()) request.add_targets(blob.digest());
+  }
+  if (request.targets().empty()) return;
+  request.add_targets(pull.manifest_digest());
+  (void)evict(client, pull, request);
 }
 
 }  // namespace
@@ -71,14 +87,16 @@ Outcome<MeasuredPulls::Phases> pull_cold(Session& session, Client& client, const
   const bool warm =
       std::any_of(pull->blobs().begin(), pull->blobs().end(), [](const auto& blob) { return blob.present(); });
   if (warm) {
+    evict_new(client, *pull);
     return tl::unexpected(
         Failure{Exit::kFailed,
                 image + " is on this node, in part at least: a cold pull cannot be measured. "
                         "Remove it from containerd, 'paceline unpin' and 'paceline evict' it, or measure elsewhere"});
   }
   const auto record = find_record(session, client, pull->pull_id());
+  const auto gone = evict_all(client, *pull);
   if (!record) return tl::unexpected(record.error());
-  if (auto gone = evict(client, *pull); !gone) return tl::unexpected(gone.error());
+  if (!gone) return tl::unexpected(gone.error());
   const auto phase = [&](const char* name) { return record->phase_ms(name) / 1000; };
   MeasuredPulls::Phases out;
   out.setup = phase("token") + phase("resolve") + phase("manifest") + phase("connect");

@@ -1,11 +1,13 @@
 // paceline compare.
 #include <CLI/CLI.hpp>
+#include <optional>
 
 #include "plugin/cli/cold_pulls.h"
 #include "plugin/cli/compare_views.h"
 #include "plugin/cli/format.h"
 #include "plugin/cli/image_options.h"
 #include "plugin/cli/session.h"
+#include "plugin/cli/time_limit.h"
 
 namespace paceline::cli {
 namespace {
@@ -36,6 +38,8 @@ Outcome<void> measure_both(Session& session, const CompareArguments& arguments, 
 }
 
 Exit run_comparison(Session& session, const CompareArguments& arguments) {
+  std::optional<TimeLimit> limit;
+  limit.emplace(session.options.timeout, session.output, "reading " + arguments.a + " and " + arguments.b);
   auto prediction = prepare_prediction(session, arguments.options);
   if (!prediction) return session.output.fail(prediction.error());
   const auto source_a = open_image(session, arguments.a, arguments.options);
@@ -52,6 +56,7 @@ Exit run_comparison(Session& session, const CompareArguments& arguments) {
   if (!a) return session.output.fail(a.error());
   const auto b = read_image(session, arguments.b, **source_b);
   if (!b) return session.output.fail(b.error());
+  limit.reset();  // Each call of the daemon has its own, and what was pulled is dropped again.
   MeasuredPulls measured_a, measured_b;
   if (arguments.measure > 0) {
     if (auto measured = measure_both(session, arguments, measured_a, measured_b); !measured) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "plugin/base/text.h"
@@ -77,10 +78,14 @@ ComparisonRows factor_rows(const ComparedImages& images) {
 
 std::string factor_line(const ComparedImages& images) {
   const double difference = images.comparison.b.total() - images.comparison.a.total();
-  if (images.comparison.factors.empty() || std::abs(difference) < 0.001) return "They take the same time on this path.";
-  const auto& most = images.comparison.factors.front();
-  return fmt::format("B takes {} {} than A, most of it ({}) by its {}.", seconds_text(std::abs(difference)),
-                     difference < 0 ? "less" : "more", signed_seconds(most.seconds), most.name);
+  const auto& factors = images.comparison.factors;
+  // The largest of those that go the way of the whole: the others are what it is in spite of.
+  const auto most = std::find_if(factors.begin(), factors.end(), [&](const Factor& factor) {
+    return std::signbit(factor.seconds) == std::signbit(difference);
+  });
+  if (most == factors.end() || std::abs(difference) < 0.001) return "They take the same time on this path.";
+  return fmt::format("B takes {} {} than A, most by its {} ({}).", seconds_text(std::abs(difference)),
+                     difference < 0 ? "less" : "more", most->name, signed_seconds(most->seconds));
 }
 
 std::string shared_line(const ComparedImages& images) {

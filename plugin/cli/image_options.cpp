@@ -130,13 +130,9 @@ Outcome<analyze::Analysis> read_image(Session& session, const std::string& image
   ProgressLine line(session.output, session.clock, "reading " + image);
   analyze::AnalyzeOptions analyzing;
   analyzing.threads = std::max(1U, std::thread::hardware_concurrency());
-  const TimePoint begun = session.clock.now();
   analyzing.progress = [&](std::uint64_t read, std::uint64_t all) -> Status {
     line.show(read, all);
     if (session.interrupts.interrupted()) return fail(Code::kCancelled, "interrupted");
-    if (session.options.timeout && session.clock.now() - begun > *session.options.timeout) {
-      return fail(Code::kDeadlineExceeded, "--timeout passed while the image was read");
-    }
     return {};
   };
   auto analysis = analyze::analyze(source, analyzing);

@@ -38,6 +38,17 @@ constexpr Coefficient kCoefficients[] = {
     {"cores", &NodeCosts::cores},
 };
 
+/// Above all that a coefficient, an error or a path can sensibly be; what it bounds adds up to finite seconds.
+constexpr double kMostValue = 1e6;
+constexpr double kMostRate = 1e15;  // bytes a second
+
+/// Throws Json::exception where there is no number, as get() does where it is another type.
+Result<double> number(const Json& object, const char* name, double most) {
+  const double value = object.at(name).get<double>();
+  if (value >= 0 && value <= most) return value;
+  return fail(Code::kInvalidArgument, fmt::format("{} is not between 0 and {:g}", name, most));
+}
+
 NodeCosts defaults_here() {
   NodeCosts costs;
   costs.cores = std::max(1U, std::thread::hardware_concurrency());
@@ -163,24 +174,32 @@ Result<NodeModel> model_from_json(const std::string& text) {
   try {
     const Json json = Json::parse(text);
     model.source = json.at("source").get<std::string>();
+    if (!json.at("pulls").is_number_unsigned()) return fail(Code::kInvalidArgument, "pulls is no count");
     model.calibration.pulls = json.at("pulls").get<std::size_t>();
     if (!json.at("median_error").is_null()) {
       model.calibration.folds = adaptive::kFolds;
-      model.calibration.median_error = json.at("median_error").get<double>();
-      model.calibration.p90_error = json.at("p90_error").get<double>();
+      const auto median = number(json, "median_error", kMostValue), p90 = number(json, "p90_error", kMostValue);
+      if (!median || !p90) return fail(median ? p90.error() : median.error());
+      model.calibration.median_error = *median;
+      model.calibration.p90_error = *p90;
     }
     for (const auto& each : kCoefficients) {
-      const double value = json.at("coefficients").at(each.name).get<double>();
-      if (!(value >= 0)) return fail(Code::kInvalidArgument, std::string(each.name) + " is negative");
-      model.calibration.costs.*each.value = value;
+      const auto value = number(json.at("coefficients"), each.name, kMostValue);
+      if (!value) return fail(value.error());
+      model.calibration.costs.*each.value = *value;
     }
     for (const auto& [host, path] : json.at("paths").items()) {
+      const auto rtt = number(path, "rtt_ms", kMostValue), first_byte = number(path, "first_byte_ms", kMostValue);
+      const auto rate = number(path, "bytes_per_second", kMostRate);
+      const auto cap = number(path, "connection_cap_bytes_per_second", kMostRate);
+      for (const auto* each : {&rtt, &first_byte, &rate, &cap}) {
+        if (!*each) return fail(each->error().context("path to " + host));
+      }
       adaptive::Path known;
-      known.rtt_registry = known.rtt_token = known.rtt_blob =
-          adaptive::from_seconds(path.at("rtt_ms").get<double>() / 1000);
-      known.first_byte = adaptive::from_seconds(path.at("first_byte_ms").get<double>() / 1000);
-      known.link_rate = path.at("bytes_per_second").get<double>() / adaptive::kWireEfficiency;
-      known.connection_cap = path.at("connection_cap_bytes_per_second").get<double>();
+      known.rtt_registry = known.rtt_token = known.rtt_blob = adaptive::from_seconds(*rtt / 1000);
+      known.first_byte = adaptive::from_seconds(*first_byte / 1000);
+      known.link_rate = *rate / adaptive::kWireEfficiency;
+      known.connection_cap = *cap;
       // As records::known_paths() leaves them, so that a saved calibration predicts what its node does.
       known.warm.dns = true;
       known.needs_token = false;

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import pathlib
+import socket
 import stat
 import subprocess
 
@@ -174,6 +175,12 @@ def test_broken_images_are_said_and_end_with_1(built, tmp_path):
     assert analyze("localhost:1/absent:1", check=False).returncode == 1
 
 
+def test_the_timeout_ends_what_waits_for_a_registry():
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # It takes connections and never answers.
+        said = analyze(f"localhost:{silent.getsockname()[1]}/x:1", "--timeout", "500ms", check=False)
+    assert said.returncode == 5 and "no end within 500ms of reading localhost" in said.stderr
+
+
 def test_memory_does_not_follow_the_size_of_a_layer(tmp_path):
     size = 900 << 20
     file = tmp_path / "zeros"
@@ -227,3 +234,9 @@ def test_compare_measures_cold_pulls(registry, tmp_path, closing, push):
     node.cli("prefetch", a.reference)
     refused = node.cli("compare", *PATH, "--measure", 1, a.reference, b.reference, check=False)
     assert refused.returncode == 1 and "a cold pull cannot be measured" in refused.stderr
+    # What it has fetched before it saw that goes again, and nothing else does.
+    kept = node.cli_json("status")[0]["usage"]["hidden_blobs"]
+    both = image_of("both", [*a.image.layers, *b.image.layers])
+    refused = node.cli("compare", *PATH, "--measure", 1, registry.push(both, "both"), b.reference, check=False)
+    assert refused.returncode == 1 and "a cold pull cannot be measured" in refused.stderr
+    assert node.cli_json("status")[0]["usage"]["hidden_blobs"] == kept

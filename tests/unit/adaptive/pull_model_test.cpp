@@ -126,6 +126,7 @@ TEST(PullModel, WithoutUnpackingItEndsWhenAllIsStored) {
 TEST(PullModel, NothingToFetchTakesTheSetup) {
   const auto nothing = predict_pull({}, wan(100, 35), {});
   EXPECT_NEAR(nothing.total(), nothing.setup + nothing.fetch + nothing.verify, 1e-12);
+  EXPECT_EQ(nothing.fetch, 0);
   EXPECT_LT(nothing.total(), 0.5);
   EXPECT_GE(total({{0, 0, 0}}, wan(100, 35)), 0);
 }

@@ -102,6 +102,9 @@ TEST(Archive, AnImageOfAnotherPlatformThanTheOneAskedForIsRefused) {
 
 TEST(Archive, WhatIsNoImageIsSaid) {
   const TempDir dir;
+  EXPECT_NE(contents(dir.write("packed.tar.gz", "\x1f\x8b\x08 and so on"), here()).find("unpack it with 'gzip -d'"),
+            std::string::npos);
+  EXPECT_NE(contents("/dev/null", here()).find("neither a folder nor a regular file"), std::string::npos);
   EXPECT_NE(contents(dir.path(), here()).find("is no OCI layout"), std::string::npos);
   EXPECT_NE(
       contents(dir.write("text", "no archive, and not even long"), here()).find("neither manifest.json nor index.json"),

@@ -90,6 +90,29 @@ TEST(NodeModel, ForeignFilesAreNoCalibration) {
   for (const char* text : {"", "[]", "{}", "{\"source\":1}", "not json"}) EXPECT_FALSE(model_from_json(text)) << text;
 }
 
+TEST(NodeModel, ValuesThatCannotBeAreNoCalibration) {
+  const Json good = to_json(model_of(many_records(), "test"));
+  ASSERT_TRUE(model_from_json(good.dump()));
+  const std::pair<const char*, Json> wrong[] = {{"/pulls", -1},
+                                                {"/pulls", 2.7},
+                                                {"/median_error", -0.1},
+                                                {"/p90_error", 1e300},
+                                                {"/coefficients/start_seconds", 1e308},
+                                                {"/coefficients/fill", -1},
+                                                {"/coefficients/cores", "two"}};
+  for (const auto& [where, value] : wrong) {
+    Json bad = good;
+    bad[Json::json_pointer(where)] = value;
+    EXPECT_FALSE(model_from_json(bad.dump())) << where << " = " << value;
+  }
+  Json bad = good;
+  bad["paths"].begin().value()["bytes_per_second"] = -1;
+  const auto said = model_from_json(bad.dump());
+  ASSERT_FALSE(said);
+  EXPECT_NE(said.error().message.find("bytes_per_second is not between 0 and"), std::string::npos)
+      << said.error().message;
+}
+
 TEST(NodeModel, RecordsFromAFileTheLastLineOfAPullCounts) {
   const test::TempDir dir;
   auto first = records::sample_record("p1"), second = records::sample_record("p1");
