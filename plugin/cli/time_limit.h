@@ -14,7 +14,7 @@
 namespace paceline::cli {
 
 /// While it lives, the process has this long; then it says what it was doing and ends at once with Exit::kTimeout.
-/// Borrows `output`, into which only this thread then writes last: cerr is safe for that.
+/// Borrows `output`, against its rule of one thread: for the last words only, on standard error, which is safe for it.
 class TimeLimit {
  public:
   TimeLimit(std::optional<Duration> limit, Output& output, std::string doing);  ///< Absent: none.
